@@ -1,0 +1,154 @@
+
+/*
+ * The inputs of a request as text, turned into checked values: JSON and form
+ * bodies, query strings, single percent-coded values, media types.  Pure
+ * functions: no I/O, no request, no nginx type; what they say depends on the
+ * bytes alone, so they are unit-tested and fuzzed without nginx.
+ *
+ * Errors are a code, as the client sees it, and one English sentence, a
+ * static string that names the field and never repeats the client's bytes.
+ *
+ * Ticket names are decoded but not judged here: whichever source a name came
+ * from, the caller asks ticket_name_valid() once.
+ */
+
+#ifndef _NGX_HTTP_TICKET_ARGS_H_INCLUDED_
+#define _NGX_HTTP_TICKET_ARGS_H_INCLUDED_
+
+
+#include "ticket_event.h"
+
+
+typedef enum {
+    TICKET_ARGS_OK = 0,
+    TICKET_ARGS_BAD_REQUEST,            /* 400 bad_request */
+    TICKET_ARGS_UNKNOWN_FIELD,          /* 400 unknown_field */
+    TICKET_ARGS_INVALID_QUANTITY,       /* 400 invalid_quantity */
+    TICKET_ARGS_AMBIGUOUS               /* 400 ambiguous */
+} ticket_args_code_t;
+
+
+/* which fields an action knows, and which were given */
+
+#define TICKET_ARG_TICKET      0x0001
+#define TICKET_ARG_QUANTITY    0x0002
+#define TICKET_ARG_BOOKING_ID  0x0004
+#define TICKET_ARG_PASS        0x0008
+#define TICKET_ARG_CAPACITY    0x0010
+#define TICKET_ARG_PER_USER    0x0020
+#define TICKET_ARG_LANES       0x0040
+#define TICKET_ARG_STATE       0x0080
+#define TICKET_ARG_OPENS_AT    0x0100
+#define TICKET_ARG_CLOSES_AT   0x0200
+#define TICKET_ARG_LIMIT       0x0400
+#define TICKET_ARG_CURSOR      0x0800
+
+#define TICKET_ARGS_BOOKING                                                   \
+    (TICKET_ARG_TICKET | TICKET_ARG_QUANTITY                                  \
+     | TICKET_ARG_BOOKING_ID | TICKET_ARG_PASS)
+
+#define TICKET_ARGS_DEFINITION                                                \
+    (TICKET_ARG_CAPACITY | TICKET_ARG_PER_USER | TICKET_ARG_LANES             \
+     | TICKET_ARG_STATE | TICKET_ARG_OPENS_AT | TICKET_ARG_CLOSES_AT)
+
+#define TICKET_ARGS_LIST       (TICKET_ARG_LIMIT | TICKET_ARG_CURSOR)
+
+
+#define TICKET_PASS_MAX        1024         /* bytes */
+#define TICKET_LIMIT_MAX       1000         /* lines of a list */
+
+
+typedef struct {
+    unsigned             given;         /* TICKET_ARG_*: present; the members
+                                           of all others are zero */
+    /* booking, cancelling */
+    ticket_slice_t       ticket;        /* decoded, not yet judged; may be
+                                           empty or hold any byte, even \0 */
+    uint64_t             quantity;      /* 1 .. 1,000,000 */
+    ticket_slice_t       booking_id;    /* certainly an event id */
+    ticket_slice_t       pass;          /* 1 to 1024 bytes 0x21..0x7e */
+
+    /* a ticket's definition */
+    uint64_t             capacity;      /* 0 .. 10^12 */
+    uint64_t             per_user;      /* 1 .. 1,000,000 */
+    uint64_t             lanes;         /* 1 .. 64 */
+    ticket_slice_t       state;         /* open, paused or closed */
+    int64_t              opens_at;      /* ms since 1970, -1: null was given */
+    int64_t              closes_at;     /* the same */
+
+    /* a list */
+    uint64_t             limit;         /* 1 .. 1000 */
+    ticket_slice_t       cursor;        /* 1 to 20 digits */
+} ticket_args_t;
+
+
+/*
+ * The three parsers set all of *args.  `fields` says which fields the action
+ * knows.  Strings are put into `storage`, which the caller provides: at least
+ * text.len bytes, living as long as *args.  On an error *detail is a sentence.
+ *
+ * bad_request: malformed, of the wrong type, out of range (a quantity out of
+ * range: invalid_quantity), or a known field given twice.
+ */
+
+/*
+ * A JSON object: strings, integers without fraction or exponent, and null for
+ * opens_at and closes_at.  Anything else, nesting, trailing bytes, bytes that
+ * are not UTF-8 and unpaired surrogates: bad_request.  A field that is not
+ * among `fields`: unknown_field.  An empty text is not an object.
+ */
+ticket_args_code_t ticket_args_json(ticket_args_t *args, unsigned fields,
+    ticket_slice_t text, char *storage, const char **detail);
+
+/*
+ * application/x-www-form-urlencoded: %XX and + are decoded in names and
+ * values; a % without two hex digits: bad_request.  Numbers are digits, an
+ * empty opens_at or closes_at is null.  A field that is not among `fields`:
+ * unknown_field.
+ */
+ticket_args_code_t ticket_args_form(ticket_args_t *args, unsigned fields,
+    ticket_slice_t text, char *storage, const char **detail);
+
+/* The same for a query string: what is not among `fields` is ignored. */
+ticket_args_code_t ticket_args_query(ticket_args_t *args, unsigned fields,
+    ticket_slice_t text, char *storage, const char **detail);
+
+/*
+ * Adds to *args (of the body) the booking fields that only *query has.  One
+ * that both have with different values: ambiguous.
+ */
+ticket_args_code_t ticket_args_merge(ticket_args_t *args,
+    const ticket_args_t *query, const char **detail);
+
+/*
+ * A quantity as text: digits without sign or leading zero, 1 to 1,000,000;
+ * else invalid_quantity.
+ */
+ticket_args_code_t ticket_args_quantity(ticket_slice_t text,
+    uint32_t *quantity, const char **detail);
+
+/*
+ * Decodes %XX and + of one value into storage (at least text.len bytes);
+ * 0, or -1 when a % is not followed by two hex digits (bad_request).
+ */
+int ticket_args_unescape(ticket_slice_t text, char *storage,
+    ticket_slice_t *value);
+
+
+typedef enum {
+    TICKET_MEDIA_JSON = 1,              /* application/json */
+    TICKET_MEDIA_FORM,                  /* application/x-www-form-urlencoded */
+    TICKET_MEDIA_UNSUPPORTED            /* all others, and none */
+} ticket_media_t;
+
+/*
+ * The value of a Content-Type header.  Parameters are allowed; a charset that
+ * is not UTF-8 makes it unsupported.
+ */
+ticket_media_t ticket_args_media(ticket_slice_t content_type);
+
+/* the code as the client sees it: "bad_request" and so on */
+const char *ticket_args_code_name(ticket_args_code_t code);
+
+
+#endif /* _NGX_HTTP_TICKET_ARGS_H_INCLUDED_ */

@@ -1,0 +1,465 @@
+
+/*
+ * The inputs of a request: what directives say first, then the body and the
+ * query for what they do not say.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_http_ticket_request.h"
+
+
+#define NGX_HTTP_TICKET_KEY_MAX   255
+
+
+static ngx_http_ticket_result_e ngx_http_ticket_inputs_key(
+    ngx_http_ticket_ctx_t *ctx);
+static ngx_int_t ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_complex_value_t *cv, ngx_str_t *value);
+static ngx_uint_t ngx_http_ticket_inputs_decoded(ngx_http_complex_value_t *cv);
+static unsigned ngx_http_ticket_inputs_fields(ngx_http_ticket_ctx_t *ctx);
+static ngx_http_ticket_result_e ngx_http_ticket_inputs_query(
+    ngx_http_ticket_ctx_t *ctx, ticket_args_t *args, const char **detail);
+static ngx_http_ticket_result_e ngx_http_ticket_inputs_body(
+    ngx_http_ticket_ctx_t *ctx, const char **detail);
+static ngx_http_ticket_result_e ngx_http_ticket_inputs_ticket(
+    ngx_http_ticket_ctx_t *ctx, const char **detail);
+static ngx_http_ticket_result_e ngx_http_ticket_inputs_quantity(
+    ngx_http_ticket_ctx_t *ctx, const char **detail);
+static ngx_http_ticket_result_e ngx_http_ticket_inputs_result(
+    ticket_args_code_t code);
+
+
+ngx_http_ticket_result_e
+ngx_http_ticket_inputs_directives(ngx_http_ticket_ctx_t *ctx,
+    const char **detail)
+{
+    ngx_int_t                    rc;
+    ticket_slice_t               slice;
+    ngx_http_ticket_loc_conf_t  *tlcf;
+
+    tlcf = ctx->tlcf;
+
+    if (ctx->action <= NGX_HTTP_TICKET_BOOKING) {
+
+        rc = ngx_http_ticket_inputs_value(ctx, tlcf->user, &ctx->user);
+
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
+        }
+
+        if (rc == NGX_OK && ctx->user.len == 0) {
+            return NGX_HTTP_TICKET_RESULT_USER_REQUIRED;
+        }
+
+        ngx_http_ticket_slice(slice, &ctx->user);
+
+        if (rc == NGX_DECLINED || !ticket_user_valid(slice)) {
+            return NGX_HTTP_TICKET_RESULT_INVALID_USER;
+        }
+    }
+
+    if (tlcf->name != NULL) {
+
+        rc = ngx_http_ticket_inputs_value(ctx, tlcf->name, &ctx->ticket);
+
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
+        }
+
+        if (rc == NGX_DECLINED) {
+            *detail = "The ticket's name is not percent-encoded properly.";
+            return NGX_HTTP_TICKET_RESULT_BAD_REQUEST;
+        }
+    }
+
+    if (ctx->action == NGX_HTTP_TICKET_BOOK
+        || ctx->action == NGX_HTTP_TICKET_CANCEL)
+    {
+        return ngx_http_ticket_inputs_key(ctx);
+    }
+
+    return NGX_HTTP_TICKET_RESULT_NONE;
+}
+
+
+static ngx_http_ticket_result_e
+ngx_http_ticket_inputs_key(ngx_http_ticket_ctx_t *ctx)
+{
+    size_t     i;
+    ngx_int_t  rc;
+
+    rc = ngx_http_ticket_inputs_value(ctx, ctx->tlcf->key, &ctx->key);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
+    }
+
+    if (rc == NGX_DECLINED || ctx->key.len > NGX_HTTP_TICKET_KEY_MAX) {
+        return NGX_HTTP_TICKET_RESULT_INVALID_KEY;
+    }
+
+    for (i = 0; i < ctx->key.len; i++) {
+        if (ctx->key.data[i] <= 0x20 || ctx->key.data[i] >= 0x7f) {
+            return NGX_HTTP_TICKET_RESULT_INVALID_KEY;
+        }
+    }
+
+    return NGX_HTTP_TICKET_RESULT_NONE;
+}
+
+
+/* NGX_DECLINED: a % that begins nothing */
+
+static ngx_int_t
+ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_complex_value_t *cv, ngx_str_t *value)
+{
+    u_char          *storage;
+    ticket_slice_t   text, decoded;
+
+    ngx_str_null(value);
+
+    if (cv == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(ctx->request, cv, value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (value->len == 0 || !ngx_http_ticket_inputs_decoded(cv)) {
+        return NGX_OK;
+    }
+
+    storage = ngx_pnalloc(ctx->request->pool, value->len);
+    if (storage == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ticket_slice(text, value);
+
+    if (ticket_args_unescape(text, (char *) storage, &decoded) != 0) {
+        return NGX_DECLINED;
+    }
+
+    value->data = (u_char *) decoded.data;
+    value->len = decoded.len;
+
+    return NGX_OK;
+}
+
+
+/* a bare $arg_name or ${arg_name}: what nginx gives is still encoded */
+
+static ngx_uint_t
+ngx_http_ticket_inputs_decoded(ngx_http_complex_value_t *cv)
+{
+    u_char      ch;
+    size_t      i, last;
+    ngx_str_t  *text;
+
+    text = &cv->value;
+    last = text->len;
+    i = 1;
+
+    if (last < 2 || text->data[0] != '$') {
+        return 0;
+    }
+
+    if (text->data[1] == '{') {
+        i = 2;
+
+        if (text->data[--last] != '}') {
+            return 0;
+        }
+    }
+
+    if (last - i <= 4 || ngx_strncmp(&text->data[i], "arg_", 4) != 0) {
+        return 0;
+    }
+
+    for (i += 4; i < last; i++) {
+        ch = text->data[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= '0' && ch <= '9') || ch == '_'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_http_ticket_result_e
+ngx_http_ticket_inputs_arguments(ngx_http_ticket_ctx_t *ctx,
+    const char **detail)
+{
+    ticket_args_t             query;
+    ticket_args_code_t        code;
+    ngx_http_ticket_result_e  result;
+
+    result = ngx_http_ticket_inputs_query(ctx, &query, detail);
+
+    if (result != NGX_HTTP_TICKET_RESULT_NONE) {
+        return result;
+    }
+
+    if (ctx->body.len == 0) {
+        ctx->args = query;
+
+    } else {
+        result = ngx_http_ticket_inputs_body(ctx, detail);
+
+        if (result != NGX_HTTP_TICKET_RESULT_NONE) {
+            return result;
+        }
+
+        code = ticket_args_merge(&ctx->args, &query, detail);
+
+        if (code != TICKET_ARGS_OK) {
+            return ngx_http_ticket_inputs_result(code);
+        }
+    }
+
+    result = ngx_http_ticket_inputs_ticket(ctx, detail);
+
+    if (result == NGX_HTTP_TICKET_RESULT_NONE
+        && ctx->action == NGX_HTTP_TICKET_BOOK)
+    {
+        result = ngx_http_ticket_inputs_quantity(ctx, detail);
+    }
+
+    return result;
+}
+
+
+/* the fields this action takes from a body */
+
+static unsigned
+ngx_http_ticket_inputs_fields(ngx_http_ticket_ctx_t *ctx)
+{
+    switch (ctx->action) {
+
+    case NGX_HTTP_TICKET_BOOK:
+        return TICKET_ARG_TICKET|TICKET_ARG_QUANTITY;
+
+    case NGX_HTTP_TICKET_CANCEL:
+        return TICKET_ARG_TICKET|TICKET_ARG_BOOKING_ID;
+
+    case NGX_HTTP_TICKET_ADMIN:
+        if (ctx->request->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)) {
+            return TICKET_ARG_TICKET|TICKET_ARGS_DEFINITION;
+        }
+
+        return TICKET_ARG_TICKET;
+
+    default:
+        return TICKET_ARG_TICKET;
+    }
+}
+
+
+static ngx_http_ticket_result_e
+ngx_http_ticket_inputs_query(ngx_http_ticket_ctx_t *ctx, ticket_args_t *args,
+    const char **detail)
+{
+    u_char              *storage;
+    unsigned             fields;
+    ticket_slice_t       text;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    ngx_memzero(args, sizeof(ticket_args_t));
+
+    if (r->args.len == 0) {
+        return NGX_HTTP_TICKET_RESULT_NONE;
+    }
+
+    fields = ngx_http_ticket_inputs_fields(ctx) & ~TICKET_ARGS_DEFINITION;
+
+    if (ctx->action == NGX_HTTP_TICKET_ADMIN
+        || ctx->action == NGX_HTTP_TICKET_BOOKINGS)
+    {
+        fields |= TICKET_ARGS_LIST;
+    }
+
+    /* what a directive says nobody else is asked for */
+
+    if (ctx->tlcf->name != NULL) {
+        fields &= ~TICKET_ARG_TICKET;
+    }
+
+    if (ctx->tlcf->quantity != NULL) {
+        fields &= ~TICKET_ARG_QUANTITY;
+    }
+
+    storage = ngx_pnalloc(r->pool, r->args.len);
+    if (storage == NULL) {
+        return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
+    }
+
+    ngx_http_ticket_slice(text, &r->args);
+
+    return ngx_http_ticket_inputs_result(
+               ticket_args_query(args, fields, text, (char *) storage,
+                                 detail));
+}
+
+
+static ngx_http_ticket_result_e
+ngx_http_ticket_inputs_body(ngx_http_ticket_ctx_t *ctx, const char **detail)
+{
+    u_char              *storage;
+    unsigned             fields;
+    ticket_slice_t       text, type;
+    ticket_media_t       media;
+    ticket_args_code_t   code;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (r->headers_in.content_type == NULL) {
+        return NGX_HTTP_TICKET_RESULT_UNSUPPORTED_MEDIA_TYPE;
+    }
+
+    ngx_http_ticket_slice(type, &r->headers_in.content_type->value);
+
+    media = ticket_args_media(type);
+
+    if (media == TICKET_MEDIA_UNSUPPORTED) {
+        return NGX_HTTP_TICKET_RESULT_UNSUPPORTED_MEDIA_TYPE;
+    }
+
+    storage = ngx_pnalloc(r->pool, ctx->body.len);
+    if (storage == NULL) {
+        return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
+    }
+
+    fields = ngx_http_ticket_inputs_fields(ctx);
+
+    ngx_http_ticket_slice(text, &ctx->body);
+
+    if (media == TICKET_MEDIA_JSON) {
+        code = ticket_args_json(&ctx->args, fields, text, (char *) storage,
+                                detail);
+    } else {
+        code = ticket_args_form(&ctx->args, fields, text, (char *) storage,
+                                detail);
+    }
+
+    return ngx_http_ticket_inputs_result(code);
+}
+
+
+static ngx_http_ticket_result_e
+ngx_http_ticket_inputs_ticket(ngx_http_ticket_ctx_t *ctx, const char **detail)
+{
+    ngx_str_t       given;
+    ticket_slice_t  slice;
+
+    given.data = (u_char *) ctx->args.ticket.data;
+    given.len = ctx->args.ticket.len;
+
+    if (ctx->tlcf->name == NULL) {
+        ctx->ticket = given;
+
+    } else if ((ctx->args.given & TICKET_ARG_TICKET)
+               && (given.len != ctx->ticket.len
+                   || ngx_memcmp(given.data, ctx->ticket.data, given.len)
+                      != 0))
+    {
+        *detail = "The body names another ticket than the address.";
+        return NGX_HTTP_TICKET_RESULT_AMBIGUOUS;
+    }
+
+    if (ctx->action == NGX_HTTP_TICKET_ADMIN && ctx->ticket.len == 0) {
+        return NGX_HTTP_TICKET_RESULT_NONE;
+    }
+
+    ngx_http_ticket_slice(slice, &ctx->ticket);
+
+    if (!ticket_name_valid(slice)) {
+        return NGX_HTTP_TICKET_RESULT_INVALID_TICKET;
+    }
+
+    return NGX_HTTP_TICKET_RESULT_NONE;
+}
+
+
+static ngx_http_ticket_result_e
+ngx_http_ticket_inputs_quantity(ngx_http_ticket_ctx_t *ctx,
+    const char **detail)
+{
+    uint32_t                  quantity;
+    ngx_int_t                 rc;
+    ngx_str_t                 value;
+    ticket_slice_t            slice;
+    ngx_http_ticket_result_e  result;
+
+    rc = ngx_http_ticket_inputs_value(ctx, ctx->tlcf->quantity, &value);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return NGX_HTTP_TICKET_RESULT_INVALID_QUANTITY;
+    }
+
+    if (value.len == 0) {
+
+        if (!(ctx->args.given & TICKET_ARG_QUANTITY)) {
+            ctx->args.quantity = 1;
+        }
+
+        return NGX_HTTP_TICKET_RESULT_NONE;
+    }
+
+    ngx_http_ticket_slice(slice, &value);
+
+    result = ngx_http_ticket_inputs_result(
+                 ticket_args_quantity(slice, &quantity, detail));
+
+    if (result != NGX_HTTP_TICKET_RESULT_NONE) {
+        return result;
+    }
+
+    if ((ctx->args.given & TICKET_ARG_QUANTITY)
+        && ctx->args.quantity != quantity)
+    {
+        *detail = "The body asks for another quantity than the address.";
+        return NGX_HTTP_TICKET_RESULT_AMBIGUOUS;
+    }
+
+    ctx->args.quantity = quantity;
+
+    return NGX_HTTP_TICKET_RESULT_NONE;
+}
+
+
+static ngx_http_ticket_result_e
+ngx_http_ticket_inputs_result(ticket_args_code_t code)
+{
+    switch (code) {
+
+    case TICKET_ARGS_OK:
+        return NGX_HTTP_TICKET_RESULT_NONE;
+
+    case TICKET_ARGS_UNKNOWN_FIELD:
+        return NGX_HTTP_TICKET_RESULT_UNKNOWN_FIELD;
+
+    case TICKET_ARGS_INVALID_QUANTITY:
+        return NGX_HTTP_TICKET_RESULT_INVALID_QUANTITY;
+
+    case TICKET_ARGS_AMBIGUOUS:
+        return NGX_HTTP_TICKET_RESULT_AMBIGUOUS;
+
+    default:
+        return NGX_HTTP_TICKET_RESULT_BAD_REQUEST;
+    }
+}

@@ -1,0 +1,213 @@
+
+/*
+ * Texts that grow, and JSON.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_ticket_json.h"
+#include "ticket_event.h"
+
+
+#define NGX_HTTP_TICKET_TEXT_FIRST   512
+#define NGX_HTTP_TICKET_PRINTF_MAX   512
+
+
+static u_char *ngx_http_ticket_text_room(ngx_http_ticket_text_t *text,
+    size_t len);
+static void ngx_http_ticket_json_key(ngx_http_ticket_text_t *text,
+    const char *key);
+
+
+static u_char *
+ngx_http_ticket_text_room(ngx_http_ticket_text_t *text, size_t len)
+{
+    size_t   used, size;
+    u_char  *p;
+
+    if (text->failed) {
+        return NULL;
+    }
+
+    if ((size_t) (text->end - text->pos) >= len) {
+        return text->pos;
+    }
+
+    used = text->pos - text->start;
+    size = ngx_max((size_t) (text->end - text->start) * 2,
+                   NGX_HTTP_TICKET_TEXT_FIRST);
+
+    while (size - used < len) {
+        size *= 2;
+    }
+
+    p = ngx_pnalloc(text->pool, size);
+    if (p == NULL) {
+        text->failed = 1;
+        return NULL;
+    }
+
+    if (used) {
+        ngx_memcpy(p, text->start, used);
+
+        /* only what was allocated by itself is really given back */
+        (void) ngx_pfree(text->pool, text->start);
+    }
+
+    text->start = p;
+    text->pos = p + used;
+    text->end = p + size;
+
+    return text->pos;
+}
+
+
+void
+ngx_http_ticket_text_add(ngx_http_ticket_text_t *text, const void *data,
+    size_t len)
+{
+    u_char  *p;
+
+    p = ngx_http_ticket_text_room(text, len);
+
+    if (p != NULL && len) {
+        text->pos = ngx_cpymem(p, data, len);
+    }
+}
+
+
+void
+ngx_http_ticket_text_printf(ngx_http_ticket_text_t *text, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    p = ngx_http_ticket_text_room(text, NGX_HTTP_TICKET_PRINTF_MAX);
+    if (p == NULL) {
+        return;
+    }
+
+    va_start(args, fmt);
+    text->pos = ngx_vslprintf(p, p + NGX_HTTP_TICKET_PRINTF_MAX, fmt, args);
+    va_end(args);
+}
+
+
+static void
+ngx_http_ticket_json_key(ngx_http_ticket_text_t *text, const char *key)
+{
+    if (text->pos != text->start
+        && text->pos[-1] != '{' && text->pos[-1] != '[')
+    {
+        ngx_http_ticket_text_literal(text, ",");
+    }
+
+    if (key != NULL) {
+        ngx_http_ticket_text_literal(text, "\"");
+        ngx_http_ticket_text_add(text, key, ngx_strlen(key));
+        ngx_http_ticket_text_literal(text, "\":");
+    }
+}
+
+
+void
+ngx_http_ticket_json_open(ngx_http_ticket_text_t *text, const char *key,
+    u_char bracket)
+{
+    ngx_http_ticket_json_key(text, key);
+    ngx_http_ticket_text_add(text, &bracket, 1);
+}
+
+
+void
+ngx_http_ticket_json_close(ngx_http_ticket_text_t *text, u_char bracket)
+{
+    ngx_http_ticket_text_add(text, &bracket, 1);
+}
+
+
+void
+ngx_http_ticket_json_str(ngx_http_ticket_text_t *text, const char *key,
+    const ngx_str_t *value)
+{
+    u_char     *p;
+    uintptr_t   escape;
+
+    ngx_http_ticket_json_key(text, key);
+
+    escape = ngx_escape_json(NULL, value->data, value->len);
+
+    p = ngx_http_ticket_text_room(text, value->len + escape + 2);
+    if (p == NULL) {
+        return;
+    }
+
+    *p++ = '"';
+
+    if (escape) {
+        p = (u_char *) ngx_escape_json(p, value->data, value->len);
+
+    } else {
+        p = ngx_cpymem(p, value->data, value->len);
+    }
+
+    *p++ = '"';
+
+    text->pos = p;
+}
+
+
+void
+ngx_http_ticket_json_uint(ngx_http_ticket_text_t *text, const char *key,
+    uint64_t value)
+{
+    u_char  *p, buf[NGX_INT64_LEN];
+
+    ngx_http_ticket_json_key(text, key);
+
+    p = ngx_sprintf(buf, "%uL", value);
+    ngx_http_ticket_text_add(text, buf, p - buf);
+}
+
+
+void
+ngx_http_ticket_json_time(ngx_http_ticket_text_t *text, const char *key,
+    int64_t ms)
+{
+    char       buf[TICKET_TIME_LEN];
+    ngx_str_t  value;
+
+    if (ms < 0) {
+        ngx_http_ticket_json_word(text, key, "null");
+        return;
+    }
+
+    ticket_time_format(buf, ms);
+
+    value.data = (u_char *) buf;
+    value.len = TICKET_TIME_LEN;
+
+    ngx_http_ticket_json_str(text, key, &value);
+}
+
+
+void
+ngx_http_ticket_json_word(ngx_http_ticket_text_t *text, const char *key,
+    const char *word)
+{
+    ngx_http_ticket_json_key(text, key);
+    ngx_http_ticket_text_add(text, word, ngx_strlen(word));
+}
+
+
+void
+ngx_http_ticket_json_cursor(ngx_http_ticket_text_t *text,
+    const ngx_str_t *cursor)
+{
+    if (cursor->len == 0 || (cursor->len == 1 && cursor->data[0] == '0')) {
+        ngx_http_ticket_json_word(text, "cursor", "null");
+        return;
+    }
+
+    ngx_http_ticket_json_str(text, "cursor", cursor);
+}

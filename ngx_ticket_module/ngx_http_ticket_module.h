@@ -1,0 +1,97 @@
+/*
+ * What the files of the module share: configuration and the module itself.
+ */
+
+#ifndef _NGX_HTTP_TICKET_MODULE_H_INCLUDED_
+#define _NGX_HTTP_TICKET_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_http_ticket_shm.h"
+#include "ngx_http_ticket_redis.h"
+#include "ngx_http_ticket_batch.h"
+#include "ngx_http_ticket_kafka.h"
+
+
+/* the smallest ticket_zone, and the one made when none is given */
+#define NGX_HTTP_TICKET_ZONE_MIN      (512 * 1024)
+#define NGX_HTTP_TICKET_ZONE_DEFAULT  (2 * 1024 * 1024)
+
+
+typedef enum {
+    NGX_HTTP_TICKET_BOOK = 0,
+    NGX_HTTP_TICKET_CANCEL,
+    NGX_HTTP_TICKET_BOOKING,
+    NGX_HTTP_TICKET_TICKET,
+    NGX_HTTP_TICKET_ADMIN,
+    NGX_HTTP_TICKET_BOOKINGS,
+    NGX_HTTP_TICKET_METRICS,
+    NGX_HTTP_TICKET_HEALTH,
+    NGX_HTTP_TICKET_READY,
+    NGX_HTTP_TICKET_ACTIONS
+} ngx_http_ticket_action_e;
+
+
+typedef struct {
+    ngx_shm_zone_t                   *zone;
+    ngx_array_t                       redis;    /* of ..._redis_conf_t * */
+    ngx_http_ticket_kafka_conf_t      kafka;
+    ngx_uint_t                        max_pending;
+    ngx_uint_t                        used;     /* some location answers */
+    ngx_http_complex_value_t         *key;      /* $http_idempotency_key */
+
+    /* set by the zone's init, in the master */
+    ngx_http_ticket_shctx_t          *sh;
+    ngx_slab_pool_t                  *shpool;
+
+    /* this worker's, set in init_process */
+    ngx_http_ticket_kafka_t          *producer;
+    ngx_uint_t                        started;
+    ngx_uint_t                        exiting;  /* answer nobody any more */
+    ngx_uint_t                        calls;    /* single calls in flight */
+    ngx_rbtree_t                      flights;  /* of availability */
+    ngx_rbtree_node_t                 sentinel;
+} ngx_http_ticket_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                        actions;  /* bits 1 << action */
+    ngx_http_complex_value_t         *name;
+    ngx_http_complex_value_t         *user;
+    ngx_http_complex_value_t         *quantity;
+    ngx_http_complex_value_t         *key;
+    ngx_http_ticket_redis_conf_t     *redis;
+    ngx_uint_t                        max_backlog;
+    size_t                            max_body;
+
+    /* where "ticket" stands, for what can be checked after merging only */
+    u_char                           *file;
+    ngx_uint_t                        line;
+} ngx_http_ticket_loc_conf_t;
+
+
+/* setters with parameters, ngx_http_ticket_conf.c and ..._conf_redis.c */
+char *ngx_http_ticket_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ticket_conf_kafka(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ticket_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* setter of "ticket", ngx_http_ticket_method.c */
+char *ngx_http_ticket_conf_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* init of the zone: `data` of both the old and the new one is the main conf */
+ngx_int_t ngx_http_ticket_shm_init(ngx_shm_zone_t *zone, void *old);
+
+/* preconfiguration: the $ticket_ variables */
+ngx_int_t ngx_http_ticket_add_variables(ngx_conf_t *cf);
+
+
+extern ngx_module_t  ngx_http_ticket_module;
+
+
+#endif /* _NGX_HTTP_TICKET_MODULE_H_INCLUDED_ */

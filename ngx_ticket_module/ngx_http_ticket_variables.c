@@ -1,0 +1,137 @@
+
+/*
+ * $ticket_result and the others, for log_format and map.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_http_ticket_request.h"
+
+
+typedef enum {
+    NGX_HTTP_TICKET_VAR_RESULT = 0,
+    NGX_HTTP_TICKET_VAR_BOOKING_ID,
+    NGX_HTTP_TICKET_VAR_REMAINING,
+    NGX_HTTP_TICKET_VAR_REDIS_TIME,
+    NGX_HTTP_TICKET_VAR_BATCH
+} ngx_http_ticket_var_e;
+
+
+static ngx_int_t ngx_http_ticket_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+static ngx_http_variable_t  ngx_http_ticket_vars[] = {
+
+    { ngx_string("ticket_result"), NULL, ngx_http_ticket_variable,
+      NGX_HTTP_TICKET_VAR_RESULT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("ticket_booking_id"), NULL, ngx_http_ticket_variable,
+      NGX_HTTP_TICKET_VAR_BOOKING_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("ticket_remaining"), NULL, ngx_http_ticket_variable,
+      NGX_HTTP_TICKET_VAR_REMAINING, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("ticket_redis_time"), NULL, ngx_http_ticket_variable,
+      NGX_HTTP_TICKET_VAR_REDIS_TIME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("ticket_batch"), NULL, ngx_http_ticket_variable,
+      NGX_HTTP_TICKET_VAR_BATCH, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_ticket_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_ticket_vars; v->name.len; v++) {
+
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ticket_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    u_char                 *p;
+    ngx_str_t               value;
+    ngx_http_ticket_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_ticket_module);
+
+    ngx_str_null(&value);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN + sizeof("0.000000") - 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+
+    switch (data) {
+
+    case NGX_HTTP_TICKET_VAR_RESULT:
+        if (ctx->result != NGX_HTTP_TICKET_RESULT_NONE) {
+            value = ngx_http_ticket_results[ctx->result].token;
+        }
+
+        break;
+
+    case NGX_HTTP_TICKET_VAR_BOOKING_ID:
+        value = ctx->booking_id;
+        break;
+
+    case NGX_HTTP_TICKET_VAR_REMAINING:
+        if (ctx->has_remaining) {
+            value.len = ngx_sprintf(p, "%uL", ctx->remaining) - p;
+        }
+
+        break;
+
+    case NGX_HTTP_TICKET_VAR_REDIS_TIME:
+        if (ctx->has_rtt) {
+            value.len = ngx_sprintf(p, "%uL.%06uL", ctx->rtt / 1000000,
+                                    ctx->rtt % 1000000) - p;
+        }
+
+        break;
+
+    default: /* NGX_HTTP_TICKET_VAR_BATCH */
+        if (ctx->batch) {
+            value.len = ngx_sprintf(p, "%ui", ctx->batch) - p;
+        }
+
+        break;
+    }
+
+    if (value.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = value.data;
+    v->len = value.len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
