@@ -1,0 +1,11 @@
+/* A lane whose outbox begins too late is copied from Redis: DESIGN §9. */
+
+#ifndef PERSISTER_RESYNC_H
+#define PERSISTER_RESYNC_H
+
+#include "work.h"
+
+/* false: not done, to be tried again */
+bool resync_lane(struct worker *w, struct lane *lane);
+
+#endif

@@ -1,0 +1,35 @@
+/* A worker's member of the consumer group, and which lanes it makes ours. */
+
+#ifndef PERSISTER_SOURCE_KAFKA_H
+#define PERSISTER_SOURCE_KAFKA_H
+
+#include "work.h"
+
+/* NULL: logged */
+struct source_kafka *source_kafka_new(struct worker *w);
+/* leaves the group, its offsets committed */
+void source_kafka_free(struct source_kafka *kafka);
+
+/* takes messages until a batch is full or its time is over */
+void source_kafka_gather(struct worker *w, int timeout_ms);
+
+/* nothing is fetched meanwhile, but the group is told that we live */
+void source_kafka_idle(struct worker *w, int timeout_ms);
+
+/* offsets of what is done are stored; librdkafka commits them */
+void source_kafka_store(struct worker *w);
+
+/* the number of partitions, every 30 s */
+void source_kafka_recount(struct worker *w);
+
+bool source_kafka_owns(const struct worker *w, ticket_slice_t ticket,
+    uint32_t lane);
+
+/* "topic[partition]@offset" */
+void source_kafka_place(const struct worker *w, struct place place, char *buf,
+    size_t size);
+
+/* messages from this place on come again; false: not now */
+bool source_kafka_rewind(struct worker *w, struct place place);
+
+#endif

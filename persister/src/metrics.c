@@ -1,0 +1,177 @@
+/* Counters and gauges: one table, rendered as it stands. */
+
+#include "metrics.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { COUNTER, GAUGE };
+
+static const struct {
+    const char *name;           /* after ticket_persister_ */
+    const char *labels;
+    enum kind   kind;
+    const char *help;           /* of the first row of a name */
+} table[METRICS] = {
+    [M_APPLIED_KAFKA] = { "applied_total", "source=\"kafka\"", COUNTER,
+        "Events stored, by the road they came." },
+    [M_APPLIED_OUTBOX] = { "applied_total", "source=\"outbox\"", COUNTER, "" },
+    [M_DUPLICATES] = { "duplicates_total", "", COUNTER,
+        "Events seen again and skipped." },
+    [M_MESSAGES] = { "messages_total", "", COUNTER,
+        "Messages consumed from Kafka." },
+    [M_MALFORMED] = { "malformed_total", "", COUNTER,
+        "Messages that are no event, or carry a number never given." },
+    [M_LATE] = { "late_total", "", COUNTER,
+        "Events of a past epoch, put into late_events." },
+    [M_LATE_PENDING] = { "late_pending", "", GAUGE,
+        "Late events still to be settled." },
+    [M_GAPS_FILLED] = { "gaps_filled_total", "", COUNTER,
+        "Times a missing event was fetched from the outbox." },
+    [M_HELD_DROPPED] = { "held_dropped_total", "", COUNTER,
+        "Held back events dropped for want of room." },
+    [M_FENCED] = { "fenced_total", "", COUNTER,
+        "Transactions another owner of the lane was ahead of." },
+    [M_RESYNCED] = { "resynced_total", "", COUNTER,
+        "Lanes copied from Redis because their outbox began too late." },
+    [M_ROWS_UPSERTED] = { "rows_total", "outcome=\"upserted\"", COUNTER,
+        "Rows of purchases written." },
+    [M_ROWS_DELETED] = { "rows_total", "outcome=\"deleted\"", COUNTER, "" },
+    [M_BATCHES] = { "batches_total", "", COUNTER,
+        "Transactions committed with events." },
+    [M_MYSQL_TRANSIENT] = { "mysql_errors_total", "outcome=\"transient\"",
+        COUNTER, "Statements MySQL refused or did not answer." },
+    [M_MYSQL_PERMANENT] = { "mysql_errors_total", "outcome=\"permanent\"",
+        COUNTER, "" },
+    [M_MYSQL_CONNECTS] = { "mysql_connects_total", "", COUNTER,
+        "MySQL sessions opened." },
+    [M_REDIS_CONNECTS] = { "redis_connects_total", "", COUNTER,
+        "Redis connections opened." },
+    [M_REDIS_ERRORS] = { "redis_errors_total", "", COUNTER,
+        "Redis connections lost or refused." },
+    [M_KAFKA_ERRORS] = { "kafka_errors_total", "", COUNTER,
+        "Errors reported by librdkafka." },
+    [M_REBALANCES] = { "rebalances_total", "", COUNTER,
+        "Times Kafka assigned the partitions anew." },
+    [M_ACKS] = { "acks_total", "", COUNTER,
+        "Batches acknowledged to Redis." },
+    [M_OPENED] = { "opened_total", "", COUNTER, "Tickets opened." },
+    [M_SWEEPS] = { "sweeps_total", "", COUNTER, "Sweeps over all lanes." },
+    [M_LANES] = { "lanes", "", GAUGE, "Lanes owned." },
+    [M_LANES_STOPPED] = { "lanes_stopped", "", GAUGE,
+        "Lanes stopped until somebody looks at them." },
+    [M_LAG_EVENTS] = { "lag_events", "", GAUGE,
+        "Events decided in Redis and not stored yet, in the lanes owned." },
+    [M_RECOVER_QUEUE] = { "recover_queue", "", GAUGE,
+        "Tickets waiting to be opened." },
+    [M_MYSQL_DOWN] = { "mysql_down", "", GAUGE,
+        "Threads that get no MySQL session." },
+    [M_REDIS_DOWN] = { "redis_down", "", GAUGE,
+        "Threads that get no Redis connection." },
+    [M_RUNNING] = { "running", "", GAUGE,
+        "1 when the database is migrated and the workers run." },
+    [M_WORKERS_BACKING_OFF] = { "workers_backing_off", "", GAUGE,
+        "Workers waiting after an error before they try again." },
+};
+
+#define BOUNDS 12
+
+static const struct {
+    const char *name;
+    const char *help;
+    double      bounds[BOUNDS];
+} histograms[HISTOGRAMS] = {
+    [H_BATCH_EVENTS] = { "batch_events", "Events stored in one transaction.",
+        { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000 } },
+    [H_COMMIT] = { "commit_seconds", "Time of one transaction with its commit.",
+        { .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10 } },
+};
+
+static _Atomic int64_t values[METRICS];
+
+static struct {
+    _Atomic uint64_t buckets[BOUNDS + 1];       /* the last: above all bounds */
+    _Atomic uint64_t sum;                       /* millionths */
+} observed[HISTOGRAMS];
+
+void
+metric_add(enum metric m, int64_t n)
+{
+    atomic_fetch_add_explicit(&values[m], n, memory_order_relaxed);
+}
+
+void
+metric_set(enum metric m, int64_t value)
+{
+    atomic_store_explicit(&values[m], value, memory_order_relaxed);
+}
+
+int64_t
+metric_get(enum metric m)
+{
+    return atomic_load_explicit(&values[m], memory_order_relaxed);
+}
+
+void
+histogram_observe(enum histogram h, double value)
+{
+    size_t i = 0;
+
+    while (i < BOUNDS && value > histograms[h].bounds[i])
+        i++;
+    atomic_fetch_add_explicit(&observed[h].buckets[i], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&observed[h].sum, (uint64_t) (value * 1e6 + .5),
+        memory_order_relaxed);
+}
+
+static void
+render_histogram(FILE *out, enum histogram h)
+{
+    const char *name = histograms[h].name;
+    uint64_t count = 0;
+
+    fprintf(out, "# HELP ticket_persister_%s %s\n"
+        "# TYPE ticket_persister_%s histogram\n", name, histograms[h].help,
+        name);
+    uint64_t sum = atomic_load(&observed[h].sum);
+    for (size_t i = 0; i < BOUNDS; i++) {
+        count += atomic_load(&observed[h].buckets[i]);
+        fprintf(out, "ticket_persister_%s_bucket{le=\"%g\"} %" PRIu64 "\n",
+            name, histograms[h].bounds[i], count);
+    }
+    count += atomic_load(&observed[h].buckets[BOUNDS]);
+    fprintf(out, "ticket_persister_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n"
+        "ticket_persister_%s_sum %.6f\n"
+        "ticket_persister_%s_count %" PRIu64 "\n", name, count, name,
+        (double) sum / 1e6, name, count);
+}
+
+char *
+metrics_render(size_t *len)
+{
+    char *page = NULL;
+    FILE *out = open_memstream(&page, len);
+
+    if (out == NULL)
+        return NULL;
+    for (size_t i = 0; i < METRICS; i++) {
+        const char *name = table[i].name, *labels = table[i].labels;
+        if (i == 0 || strcmp(name, table[i - 1].name) != 0)
+            fprintf(out, "# HELP ticket_persister_%s %s\n"
+                "# TYPE ticket_persister_%s %s\n", name, table[i].help, name,
+                table[i].kind == COUNTER ? "counter" : "gauge");
+        fprintf(out, "ticket_persister_%s%s%s%s %" PRId64 "\n", name,
+            labels[0] != '\0' ? "{" : "", labels,
+            labels[0] != '\0' ? "}" : "", metric_get((enum metric) i));
+    }
+    for (size_t h = 0; h < HISTOGRAMS; h++)
+        render_histogram(out, (enum histogram) h);
+    if (fclose(out) != 0) {
+        free(page);
+        return NULL;
+    }
+    return page;
+}

@@ -1,0 +1,137 @@
+/* What a message is. */
+
+#include "sort.h"
+
+#include <stdio.h>
+#include "log.h"
+#include "metrics.h"
+#include "picture.h"
+#include "source_kafka.h"
+#include "tick.h"
+#include "verify.h"
+
+void
+sort_malformed(struct worker *w, struct place place, const char *why)
+{
+    char where[400];
+
+    metric_add(M_MALFORMED, 1);
+    if (!worker_may_warn(w))
+        return;
+    source_kafka_place(w, place, where, sizeof where);
+    log_warn("worker %d: %s is passed over: %s", w->number, where, why);
+}
+
+bool
+sort_late(struct worker *w, const ticket_event_t *ev, struct place place)
+{
+    /* what caused these is still pending and makes them again */
+    if (ev->origin.len > 0 || ev->type == TICKET_EVENT_REJECTED) {
+        metric_add(M_DUPLICATES, 1);
+        return true;
+    }
+    return late_add(w, ev, place);
+}
+
+static void
+note_look(struct worker *w, struct lane *lane, enum look look, void *data)
+{
+    (void) w;
+    (void) lane;
+    *(enum look *) data = look;
+}
+
+/* above all Redis was known to have given, and no room: ask at once, so that
+ * a number never given is not taken for one that can be had again */
+static bool
+was_given(struct worker *w, struct lane *lane, uint64_t seq)
+{
+    enum look look = LOOK_WAIT;
+
+    if (seq <= lane->known)
+        return true;
+    verify_lanes(w, &lane, 1, note_look, &look);
+    return seq <= lane->known || look != LOOK_CURRENT;
+}
+
+void
+sort_dropped(struct worker *w, struct lane *lane)
+{
+    for (size_t i = 0; i < lane->nlows; i++) {
+        struct low *low = &lane->lows[i];
+        struct place place = { low->partition, low->dropped };
+        if (low->dropped != INT64_MAX
+            && (w->kafka == NULL || source_kafka_rewind(w, place)))
+            low->dropped = INT64_MAX;
+    }
+    lane->dropped_max = 0;
+}
+
+static bool
+keep(struct worker *w, struct lane *lane, const ticket_event_t *ev,
+    struct place place)
+{
+    struct record *record = record_new(ev, place);
+    enum hold hold = HOLD_FULL;
+
+    lane->moved_at = tick_ms();
+    if (record != NULL)
+        hold = lane_hold(lane, record, (uint32_t) w->conf->persister.held_max);
+    if (hold == HOLD_KEPT) {
+        lanes_note(&w->lanes, lane);
+        return true;
+    }
+    record_free(record);
+    if (hold == HOLD_TWICE) {
+        metric_add(M_DUPLICATES, 1);
+    } else if (was_given(w, lane, ev->seq)) {
+        lane_drop(lane, place, ev->seq);
+        metric_add(M_HELD_DROPPED, 1);
+    } else {
+        sort_malformed(w, place, "its number was never given");
+    }
+    lanes_note(&w->lanes, lane);
+    return true;
+}
+
+/* Kafka brings something for this lane: the outbox is not asked yet */
+static void
+sign_of_life(struct lane *lane)
+{
+    lane->by_outbox = false;
+    if (lane->behind_at != 0)
+        lane->behind_at = tick_ms();
+}
+
+bool
+sort_event(struct worker *w, const ticket_event_t *ev, struct place place)
+{
+    struct lane *lane = lanes_find(&w->lanes, ev->ticket, ev->lane);
+
+    if (lane == NULL
+        && picture_lane(w, ev->ticket, ev->lane, &lane) != DB_OK)
+        return false;
+    if (lane == NULL) {
+        sort_malformed(w, place, "no such ticket or lane");
+        return true;
+    }
+    if ((lane->stale || ev->epoch > lane->picture.epoch)
+        && picture_read(w, &lane, 1) != DB_OK)
+        return false;
+    if (ev->epoch > lane->picture.epoch) {
+        sort_malformed(w, place, "its epoch was never given");
+        return true;
+    }
+    switch (lane_knows(lane, ev->epoch, ev->seq)) {
+    case KNOWN_STORED:
+        metric_add(M_DUPLICATES, 1);
+        sign_of_life(lane);
+        return true;
+    case KNOWN_LATE:
+        return sort_late(w, ev, place);
+    case KNOWN_NEXT:
+        break;
+    }
+    sign_of_life(lane);
+    return keep(w, lane, ev, place);
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""The rights that README.md asks for are enough: a ticket is opened, sold and stored with no others."""
+
+import re
+import subprocess
+import time
+
+from base import REDIS_DB, ROOT, Daemon, Database, Redis, conf, done, env, equal, lacks, ok, persister, stop, \
+    wait_for
+
+with open(f"{ROOT}/persister/README.md", encoding="utf-8") as file:
+    readme = file.read()
+rule = re.search(r"ACL SETUSER persister (.*?)\n\n", readme, re.S).group(1).replace("PASSWORD", "right").split()
+grant = re.search(r"on its database: `([A-Z, ]+)`", readme).group(1)
+
+database = Database()
+redis = Redis()
+redis("FLUSHDB")
+
+# whoever started the server is MySQL's root
+root = ["mariadb", "--no-defaults", "-h", "localhost", "--protocol=socket", "-S", env("MYSQL_SOCKET")]
+USER = "tickets_rights"
+
+
+def administer(sql):
+    result = subprocess.run(root, input=sql, capture_output=True, text=True, timeout=60)
+    if result.returncode != 0:
+        stop(f"MySQL's root cannot be used: {result.stderr}")
+
+
+administer(f"CREATE OR REPLACE USER '{USER}'@'127.0.0.1' IDENTIFIED BY 'right'; "
+           f"GRANT {grant} ON `{database.name}`.* TO '{USER}'@'127.0.0.1'")
+redis("ACL", "SETUSER", USER, "reset", *rule)
+
+path = conf(database, mysql={"host": "127.0.0.1", "user": USER, "password": "right"},
+            redis={"uri": f"redis://{USER}:right@{env('REDIS_HOST')}:{env('REDIS_PORT')}/{REDIS_DB}"},
+            persister={"sweep_ms": 200, "tail_ms": 100})
+try:
+    result = persister("-c", path, "migrate")
+    equal(result.code, 0, "migrate")
+    result = persister("-c", path, "--check")
+    equal(result.code, 0, "--check")
+
+    daemon = Daemon(path)
+    key = "ticket:{night}"
+    redis("HSET", key, "capacity", 5, "per_user", 2, "lanes", 1, "state", "open", "opens_at", "", "closes_at", "")
+    redis("SADD", "tickets", "night")
+    redis("SADD", "tickets:recover", "night")
+    ok(wait_for(lambda: redis("HGET", key, "history")), "a new ticket is opened")
+
+    book = subprocess.run([f"{ROOT}/lua/embed", "script", "book"], capture_output=True, timeout=60).stdout
+    later = int(time.time() * 1000) + 60000
+    answer = redis("EVAL", book, 4, key, key + ":buyers", key + ":rejected", key + ":outbox:0",
+                   "night", 1, 0, 2, "ann", 0, 2, later, 0, "bob", 0, 1, later, 0)
+    equal(len(answer), 5, "two book it")
+    equal(wait_for(lambda: len(database("SELECT 1 FROM purchases")) == 2 and
+                   database("SELECT user_id, quantity FROM purchases ORDER BY user_id")),
+          [["ann", "2"], ["bob", "1"]], "they have rows")
+    epoch = redis("HGET", key, "epoch")
+    equal(wait_for(lambda: redis("HGET", key, "persisted:0") == f"{epoch}-2" and redis("HGET", key, "persisted:0")),
+          f"{epoch}-2", "Redis was told")
+    equal(redis("XLEN", key + ":outbox:0"), 0, "and the outbox is trimmed")
+
+    redis("SET", "catalogue", "0" * 40)
+    ok(wait_for(lambda: redis("GET", "catalogue") == redis.replid()), "the catalogue is kept")
+    result = persister("-c", path, "reconcile")
+    equal((result.code, result.out.splitlines()[-1].split(";")[0]), (0, "1 ticket: 1 equal, 0 different, 0 not comparable"),
+          "reconcile")
+    time.sleep(1)
+    equal(daemon.stop(), 0, "it ends well")
+    lacks(daemon.log(), "NOPERM", "nothing was forbidden by Redis")
+    lacks(daemon.log(), "denied", "nor by MySQL")
+    lacks(daemon.log(), " warn: ", "and nothing was worth a warning")
+finally:
+    redis("ACL", "DELUSER", USER)
+    redis("FLUSHDB")
+    administer(f"DROP USER '{USER}'@'127.0.0.1'")
+
+done()
