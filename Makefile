@@ -1,0 +1,58 @@
+# The front door.
+#
+#   make            the nginx module and the persister
+#   make demo       install what is missing, start everything fresh, book and cancel, stay up
+#   make up, down   start and stop the stack (RUN_DIR, *_PORT, KAFKA=no: see stack/settings.sh)
+#   make check      every test; or one suite: check-lua check-unit check-persister check-module check-e2e
+#   make install    DESTDIR= PREFIX=
+#   make static     nginx from Debian's source with the module compiled in
+#   make clean
+
+DESTDIR     ?=
+PREFIX      ?= /usr/local
+SYSCONFDIR  ?= /etc
+# where this machine's nginx looks for modules
+MODULES_DIR ?= $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+
+SUITES := lua unit persister module e2e
+
+# a build at a time, however many people call make in this checkout
+LOCKED := mkdir -p build && flock build/.lock
+
+.PHONY: all module persister static install demo up down check clean $(SUITES:%=check-%)
+
+all: module persister
+
+module:
+	@$(LOCKED) stack/build-module
+
+persister:
+	@$(LOCKED) $(MAKE) --no-print-directory -s -C persister
+
+static:
+	@$(LOCKED) stack/build-static
+
+install: all
+	@test -n "$(MODULES_DIR)" || { echo "error: there is no nginx to ask for its modules' folder; give MODULES_DIR=" >&2; exit 1; }
+	install -d $(DESTDIR)$(MODULES_DIR)
+	install -m 644 build/ngx_http_ticket_module.so $(DESTDIR)$(MODULES_DIR)/
+	$(MAKE) -C persister install DESTDIR="$(abspath $(DESTDIR))" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)"
+
+demo:
+	@stack/demo
+
+up: all
+	@stack/up
+
+down:
+	@stack/down
+
+check:
+	@stack/check $(SUITES)
+
+$(SUITES:%=check-%): check-%:
+	@stack/check $*
+
+clean:
+	rm -rf build
+	$(MAKE) -C persister clean
