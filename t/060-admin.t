@@ -1,0 +1,225 @@
+# Tickets are created, changed, paused, deleted, listed; buyers are listed.
+
+use lib 't/lib';
+use TicketTest;
+
+plan 'no_plan';
+
+no_long_string();
+run_tests();
+
+__DATA__
+
+=== TEST 1: PUT creates a definition, which is not on sale yet
+--- request eval
+["PUT /admin/tickets/concert\n{\"capacity\":100,\"per_user\":2}",
+ "GET /admin/tickets/concert", "GET /tickets/concert",
+ "PATCH /admin/tickets/concert\n{\"capacity\":50}"]
+--- more_headers
+Content-Type: application/json
+--- response_body_like eval
+[qr/"ticket":"concert".*"capacity":100.*"per_user":2.*"lanes":1/,
+ qr/"state":"recovering"/, qr/"code":"recovering"/, qr/"code":"recovering"/]
+--- error_code eval
+[201, 200, 503, 503]
+
+
+
+=== TEST 3: what is known of a ticket on sale
+--- tickets: main::ticket('concert', capacity => 5, per_user => 2);
+--- request eval
+["GET /admin/tickets/concert", "GET /tickets/concert"]
+--- response_body_like eval
+[qr/"ticket":"concert".*"capacity":5,"remaining":5.*"persisted":true/,
+ qr/"capacity":5,"remaining":5/]
+--- error_code eval
+[200, 200]
+
+
+
+=== TEST 4: availability may be cached, nothing else
+--- tickets: main::ticket('concert');
+--- request eval
+["GET /tickets/concert", "GET /admin/tickets/concert"]
+--- response_headers_like eval
+["Cache-Control: .*max-age=\\d+", "Cache-Control: no-store"]
+--- error_code eval
+[200, 200]
+
+
+
+=== TEST 5: PATCH changes what it names
+--- tickets: main::ticket('concert', capacity => 5);
+--- request eval
+["PATCH /admin/tickets/concert\n{\"capacity\":7}",
+ "PATCH /admin/tickets/concert\n{\"state\":\"paused\"}",
+ "PATCH /admin/tickets/concert\n{\"opens_at\":\"2030-01-01T00:00:00Z\"}",
+ "PATCH /admin/tickets/concert\n{\"opens_at\":null,\"per_user\":3}"]
+--- more_headers
+Content-Type: application/json
+--- response_body_like eval
+[qr/"capacity":7,"remaining":7/, qr/"capacity":7.*"state":"paused"/,
+ qr/"opens_at":"2030-01-01T00:00:00.000Z"/,
+ qr/"per_user":3.*"state":"paused","opens_at":null/]
+--- error_code eval
+[200, 200, 200, 200]
+
+
+
+=== TEST 6: capacity never below what is held
+--- tickets: main::ticket('concert', per_user => 4);
+--- request eval
+["POST /book?ticket=concert&quantity=4",
+ "PATCH /admin/tickets/concert\n{\"capacity\":3}",
+ "PATCH /admin/tickets/concert\n{\"capacity\":4}",
+ "PATCH /admin/tickets/nothing\n{\"capacity\":4}"]
+--- more_headers
+X-User: ann
+Content-Type: application/json
+--- response_body_like eval
+[qr/./, qr/"code":"below_held"/, qr/"capacity":4,"remaining":0/,
+ qr/"code":"unknown_ticket"/]
+--- error_code eval
+[201, 409, 200, 404]
+
+
+
+=== TEST 7: lanes are fixed
+--- tickets: main::ticket('concert', lanes => 2);
+--- request eval
+["PATCH /admin/tickets/concert\n{\"lanes\":3}",
+ "PUT /admin/tickets/concert\n{\"capacity\":10,\"lanes\":2}"]
+--- more_headers
+Content-Type: application/json
+--- response_body_like eval
+[qr/"code":"lanes_fixed"/, qr/"lanes":2/]
+--- error_code eval
+[409, 200]
+
+
+
+=== TEST 8: no ticket is deleted while somebody holds it, or before all is stored
+--- tickets: main::ticket('concert');
+--- request eval
+["POST /book?ticket=concert", "DELETE /admin/tickets/concert",
+ "POST /cancel?ticket=concert", "DELETE /admin/tickets/concert"]
+--- more_headers
+X-User: ann
+--- response_body_like eval
+[qr/./, qr/"code":"in_use"/, qr/./, qr/"code":"in_use"/]
+--- error_code eval
+[201, 409, 200, 409]
+
+
+
+=== TEST 9: a deleted ticket is gone, and may be made again
+--- tickets: main::ticket('concert');
+--- request eval
+["DELETE /admin/tickets/concert", "POST /book?ticket=concert",
+ "GET /tickets/concert", "DELETE /admin/tickets/concert",
+ "PUT /admin/tickets/concert\n{\"capacity\":2}",
+ "POST /book?ticket=concert"]
+--- more_headers
+X-User: ann
+Content-Type: application/json
+--- response_body_like eval
+[qr/./, (qr/"code":"unknown_ticket"/) x 3, qr/"capacity":2/, qr/"remaining":1/]
+--- error_code eval
+[200, 404, 404, 404, 201, 201]
+
+
+
+=== TEST 10: definitions that are none
+--- request eval
+[map { "PUT /admin/tickets/concert\n$_" }
+ '{}', '{"capacity":-1}', '{"capacity":1.5}', '{"capacity":"5"}',
+ '{"capacity":5,"per_user":0}', '{"capacity":5,"lanes":65}',
+ '{"capacity":5,"state":"deleted"}', '{"capacity":5,"opens_at":"soon"}',
+ '{"capacity":5,"opens_at":12}', '{"capacity":5,"colour":"red"}', '[]', '']
+--- more_headers
+Content-Type: application/json
+--- response_body_like eval
+[(qr/"code":"(?:bad_request|unknown_field)"/) x 12]
+--- error_code eval
+[(400) x 12]
+
+
+
+=== TEST 11: no definition is taken while Redis may have forgotten tickets
+--- init: main::redis('DEL', 'catalogue'); sleep 2;
+--- request
+PUT /admin/tickets/concert
+{"capacity":100}
+--- more_headers
+Content-Type: application/json
+--- response_body_like: "code":"recovering"
+--- error_code: 503
+
+
+
+=== TEST 12: the list of tickets
+--- tickets: main::ticket('a', capacity => 1); main::ticket('b@c', capacity => 2);
+--- request
+GET /admin/tickets?limit=1000
+--- response_body_like eval
+qr/"tickets":\[(?=.*"ticket":"a")(?=.*"ticket":"b\@c").*\],"cursor":/
+--- error_code: 200
+
+
+
+=== TEST 13: a limit that is none
+--- request eval
+[map { "GET /admin/tickets?limit=$_" } qw(0 1001 x -1)]
+--- response_body_like eval
+[(qr/"code":"bad_request"/) x 4]
+--- error_code eval
+[(400) x 4]
+
+
+
+=== TEST 14: the buyers of a ticket
+--- tickets: main::ticket('concert', per_user => 2);
+--- request eval
+["POST /book?ticket=concert&quantity=2", "GET /admin/tickets/concert/bookings"]
+--- more_headers
+X-User: ann
+--- response_body_like eval
+[qr/./, qr/"bookings":\[\{"user":"ann","quantity":2,"booking_id":"concert:0:1-1","booked_at":"[^"]+Z"\}\],"cursor":/]
+--- error_code eval
+[201, 200]
+
+
+
+=== TEST 15: the buyers as CSV
+--- tickets: main::ticket('concert');
+--- request eval
+["POST /book?ticket=concert", "GET /admin/tickets/concert/bookings"]
+--- more_headers
+X-User: a"b,c
+Accept: text/csv
+--- response_headers_like eval
+["Content-Type: .*", "Content-Type: text/csv.*"]
+--- response_body_like eval
+[qr/./, qr/^user,quantity,booking_id,booked_at\r\n"a""b,c",1,concert:0:1-1,[^,]+Z\r\n$/]
+--- error_code eval
+[201, 200]
+
+
+
+=== TEST 16: buyers of a ticket that is recovering
+--- tickets: main::ticket('concert'); main::close_ticket('concert');
+--- request
+GET /admin/tickets/concert/bookings
+--- response_body_like: "code":"recovering"
+--- error_code: 503
+
+
+
+=== TEST 17: methods
+--- request eval
+["POST /admin/tickets/concert", "PUT /admin/tickets", "POST /tickets/concert",
+ "DELETE /admin/tickets/concert/bookings"]
+--- response_body_like eval
+[(qr/"code":"method_not_allowed"/) x 4]
+--- error_code eval
+[(405) x 4]

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Kafka stopped (SIGSTOP, so that nothing is refused and nothing answers) for 10 s under load.
+
+Selling must not depend on it: a producer that blocks, or a queue that may not overflow, would stop the
+sale. And rows must not wait for it, because the outbox has everything. Afterwards Kafka brings what it
+was sent late, long after those rows are there: duplicates, and nothing else.
+"""
+
+import asyncio
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from faults import Sale, moved
+from stack import diag, main, ok
+
+SECONDS = 10
+
+
+async def test(stack):
+    sale = Sale(stack, "kafka")
+    await sale.create()
+    queued, applied = [], []
+    before = await stack.persister_metrics()
+
+    async def pause(sale):
+        async with stack.paused("kafka"):
+            for _ in range(SECONDS):
+                await asyncio.sleep(1)
+                queued.append((await stack.edge_metrics()).get("ticket_edge_kafka_queue"))
+                applied.append((await stack.persister_metrics()).get("ticket_persister_applied_total", source="outbox"))
+
+    await sale.run(pause)
+    await sale.agrees()
+
+    after = await stack.persister_metrics()
+    diag(f"events waiting in the workers, each second: {queued}",
+         f"applied from the outbox, each second: {applied}",
+         f"duplicates {moved(before, after, 'ticket_persister_duplicates_total'):.0f}, "
+         f"by Kafka {moved(before, after, 'ticket_persister_applied_total', source='kafka'):.0f}, "
+         f"by the outbox {moved(before, after, 'ticket_persister_applied_total', source='outbox'):.0f}")
+    ok(max(queued) > 1000, "felt: events piled up in the workers")
+    ok(applied[-1] > applied[0], "felt: rows came by the outbox while Kafka was away")
+    ok(sale.client.total(503) + sale.client.total(504) + sale.client.cuts == 0, "no buyer noticed")
+
+
+main(test)
