@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Each script takes the documented number of keys and arguments and refuses
+any other, having done nothing."""
+
+from redis_test import FOREVER, Server, Tap, Ticket
+
+tap = Tap()
+server = Server()
+redis = server.client()
+t = Ticket(redis, "gig").open()
+t.sell("ann")
+replid = redis.replid()
+K, B, R, O = t.key, t.buyers, t.rejected, t.outbox()
+scratch = ["ticket:{:selftest}:" + k
+           for k in ("hash", "stream", "string", "zset")]
+
+documented = {
+    "book": ([K, B, R, O], [t.name, 1, 0, 1, "bob", 0, 1, FOREVER, 0]),
+    "cancel": ([K, B, R, O], [t.name, 1, 1, "bob", 0, "", FOREVER, 0]),
+    "booking": ([K, B, R], [t.name, 1, "ann"]),
+    "ticket": ([K], [t.name]),
+    "define": ([K, O], [t.name, 0, FOREVER, replid, "", "", "", "", "", ""]),
+    "delete": ([K, B, O], [t.name, FOREVER]),
+    "bookings": ([K, B], [t.name, 0, 10]),
+    "ack": ([K, B, R, O], [t.name, 0, 1, 0, "ann", "no", "x"]),
+    "claim": ([K], [t.name, "token"]),
+    "open": (t.open_keys(2), [t.name, "token", replid, 2, 0, 0, 9, 1, 1,
+                              "open", "", ""]),
+    "selftest": (scratch, ["nonce"]),
+}
+for name, (keys, args) in documented.items():
+    before = redis.dump()
+    short = [(keys, args[:n]) for n in range(len(args))]
+    long = [(keys, args + ["1"]), (keys, args + ["1", "2"])]
+    few = [(keys[:n], args) for n in range(len(keys))]
+    many = [(keys + ["ticket:{gig}:x"], args)]
+    if name in ("book", "cancel"):
+        many = []               # idempotency keys
+    if name == "ack":
+        short = [s for s in short if len(s[1]) != 4]
+    if name == "booking":
+        long += [(keys, [t.name, 2, "ann"]), (keys, [t.name, 0]),
+                 (keys, [t.name, 201] + ["ann"] * 201)]
+    if name in ("book", "cancel"):
+        at = args.index(1, 2) if name == "cancel" else 3
+        for n in (0, 2, 201, "x", ""):
+            long.append((keys, args[:at] + [n] + args[at + 1:]))
+        for lanes in ("x", "", 2):
+            long.append((keys, args[:1] + [lanes] + args[2:]))
+    wrong = []
+    for k, a in short + long + few + many:
+        got = redis.script_error(name, k, a)
+        if not got or "wrong arguments" not in got:
+            wrong.append((len(k), len(a), got))
+    tap.eq(wrong, [], name + ": any other number is an error that says so")
+    tap.eq(redis.dump(), before, name + ": ... and nothing was done")
+    got = redis.script(name, keys, args)
+    tap.ok(isinstance(got[0], int) and got[1] > 10 ** 12,
+           name + ": the documented number gives a code and the time")
+tap.done()
