@@ -2,6 +2,10 @@
 #include <ngx_core.h>
 #include "ngx_http_ticket_batch_call.h"
 #include "ngx_http_ticket_reply.h"
+#include "ngx_http_ticket_scripts.h"
+
+
+#define NGX_HTTP_TICKET_BATCH_PAUSE   10    /* seconds between warnings */
 
 
 static ngx_int_t ngx_http_ticket_batch_send(
@@ -121,8 +125,8 @@ ngx_http_ticket_batch_reply(void *data, ngx_http_ticket_outcome_t outcome,
 
         if (rc == NGX_ERROR) {
             ngx_log_error(NGX_LOG_ERR, batches->log, 0,
-                          "ticket redis: malformed reply of script %ui",
-                          (ngx_uint_t) call->script);
+                          "ticket redis: malformed reply of script \"%s\"",
+                          ngx_http_ticket_script_name(call->script));
 
             outcome = NGX_HTTP_TICKET_UNKNOWN;
         }
@@ -250,14 +254,15 @@ ngx_http_ticket_batch_result(ngx_http_ticket_batch_call_t *call,
 
     level = NGX_LOG_INFO;
 
-    if (batches->warned != ngx_time()) {
+    if (ngx_time() - batches->warned >= NGX_HTTP_TICKET_BATCH_PAUSE) {
         batches->warned = ngx_time();
         level = NGX_LOG_ERR;
     }
 
     ngx_log_error(level, batches->log, 0,
-                  "ticket redis: script %ui, result %ui: \"%V\"",
-                  (ngx_uint_t) call->script, command->code, &message);
+                  "ticket redis: a %s ended with code %ui: \"%V\"",
+                  ngx_http_ticket_script_name(call->script), command->code,
+                  &message);
 }
 
 

@@ -11,10 +11,11 @@
 typedef struct {
     ngx_str_t                         name;     /* with the "=" */
     size_t                            offset;
-    ngx_msec_t                        value;    /* default */
 } ngx_http_ticket_redis_option_t;
 
 
+static ngx_http_ticket_redis_conf_t *ngx_http_ticket_conf_redis_find(
+    ngx_http_ticket_main_conf_t *tmcf, ngx_http_ticket_redis_conf_t *conf);
 static char *ngx_http_ticket_conf_redis_uri(ngx_conf_t *cf,
     ngx_http_ticket_redis_conf_t *conf);
 static char *ngx_http_ticket_conf_redis_userinfo(ngx_conf_t *cf,
@@ -34,15 +35,15 @@ static ngx_int_t ngx_http_ticket_conf_unescape(ngx_pool_t *pool,
 static ngx_http_ticket_redis_option_t  ngx_http_ticket_redis_options[] = {
 
     { ngx_string("connect_timeout="),
-      offsetof(ngx_http_ticket_redis_conf_t, connect_timeout), 1000 },
+      offsetof(ngx_http_ticket_redis_conf_t, connect_timeout) },
 
     { ngx_string("timeout="),
-      offsetof(ngx_http_ticket_redis_conf_t, timeout), 2000 },
+      offsetof(ngx_http_ticket_redis_conf_t, timeout) },
 
     { ngx_string("backoff_max="),
-      offsetof(ngx_http_ticket_redis_conf_t, backoff_max), 2000 },
+      offsetof(ngx_http_ticket_redis_conf_t, backoff_max) },
 
-    { ngx_null_string, 0, 0 }
+    { ngx_null_string, 0 }
 };
 
 
@@ -51,12 +52,11 @@ ngx_http_ticket_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ticket_loc_conf_t *tlcf = conf;
 
-    char                            *rv;
-    ngx_str_t                       *value;
-    ngx_uint_t                       i;
-    ngx_http_ticket_redis_conf_t    *rcf, **rcfp;
-    ngx_http_ticket_main_conf_t     *tmcf;
-    ngx_http_ticket_redis_option_t  *option;
+    char                          *rv;
+    ngx_str_t                     *value;
+    ngx_uint_t                     i;
+    ngx_http_ticket_redis_conf_t  *rcf, **rcfp;
+    ngx_http_ticket_main_conf_t   *tmcf;
 
     if (tlcf->redis != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -69,9 +69,9 @@ ngx_http_ticket_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    for (option = ngx_http_ticket_redis_options; option->name.len; option++) {
-        *(ngx_msec_t *) ((char *) rcf + option->offset) = NGX_CONF_UNSET_MSEC;
-    }
+    rcf->connect_timeout = NGX_CONF_UNSET_MSEC;
+    rcf->timeout = NGX_CONF_UNSET_MSEC;
+    rcf->backoff_max = NGX_CONF_UNSET_MSEC;
 
     for (i = 2; i < cf->args->nelts; i++) {
         rv = ngx_http_ticket_conf_redis_option(cf, rcf, &value[i]);
@@ -80,11 +80,9 @@ ngx_http_ticket_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    for (option = ngx_http_ticket_redis_options; option->name.len; option++) {
-        ngx_conf_init_msec_value(
-                       *(ngx_msec_t *) ((char *) rcf + option->offset),
-                       option->value);
-    }
+    ngx_conf_init_msec_value(rcf->connect_timeout, 1000);
+    ngx_conf_init_msec_value(rcf->timeout, 2000);
+    ngx_conf_init_msec_value(rcf->backoff_max, 2000);
 
     rcf->uri = value[1];
 
@@ -92,19 +90,10 @@ ngx_http_ticket_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ticket_module);
 
-    rcfp = tmcf->redis.elts;
+    tlcf->redis = ngx_http_ticket_conf_redis_find(tmcf, rcf);
 
-    for (i = 0; i < tmcf->redis.nelts; i++) {
-
-        if (rcfp[i]->uri.len == rcf->uri.len
-            && ngx_memcmp(rcfp[i]->uri.data, rcf->uri.data, rcf->uri.len) == 0
-            && rcfp[i]->connect_timeout == rcf->connect_timeout
-            && rcfp[i]->timeout == rcf->timeout
-            && rcfp[i]->backoff_max == rcf->backoff_max)
-        {
-            tlcf->redis = rcfp[i];
-            return NGX_CONF_OK;
-        }
+    if (tlcf->redis != NULL) {
+        return NGX_CONF_OK;
     }
 
     rv = ngx_http_ticket_conf_redis_uri(cf, rcf);
@@ -117,10 +106,35 @@ ngx_http_ticket_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    *rcfp = rcf;
-    tlcf->redis = rcf;
+    *rcfp = tlcf->redis = rcf;
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_http_ticket_redis_conf_t *
+ngx_http_ticket_conf_redis_find(ngx_http_ticket_main_conf_t *tmcf,
+    ngx_http_ticket_redis_conf_t *conf)
+{
+    ngx_uint_t                      i;
+    ngx_http_ticket_redis_conf_t  **rcfp;
+
+    rcfp = tmcf->redis.elts;
+
+    for (i = 0; i < tmcf->redis.nelts; i++) {
+
+        if (rcfp[i]->uri.len == conf->uri.len
+            && ngx_memcmp(rcfp[i]->uri.data, conf->uri.data, conf->uri.len)
+               == 0
+            && rcfp[i]->connect_timeout == conf->connect_timeout
+            && rcfp[i]->timeout == conf->timeout
+            && rcfp[i]->backoff_max == conf->backoff_max)
+        {
+            return rcfp[i];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -189,33 +203,27 @@ ngx_http_ticket_conf_redis_uri(ngx_conf_t *cf,
     p = conf->uri.data;
     end = p + conf->uri.len;
 
-    if (ngx_strncmp(p, "redis://", sizeof("redis://") - 1) == 0) {
-        p += sizeof("redis://") - 1;
-        local = 0;
+    local = (ngx_strncmp(p, "unix:", 5) == 0);
 
-    } else if (ngx_strncmp(p, "unix:", sizeof("unix:") - 1) == 0) {
-        p += sizeof("unix:") - 1;
-        local = 1;
-
-    } else {
+    if (!local && ngx_strncmp(p, "redis://", 8) != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid redis uri: it must begin with "
                            "\"redis://\" or \"unix:\"");
         return NGX_CONF_ERROR;
     }
 
-    slash = ngx_strlchr(p, end, '/');
+    p += local ? 5 : 8;
 
+    slash = ngx_strlchr(p, end, '/');
     if (slash == NULL) {
         slash = end;
     }
 
     for (at = slash; at > p && at[-1] != '@'; at--) { /* void */ }
 
+    /* half of the password would pass for a host */
+
     if (at == p && !local && ngx_strlchr(slash, end, '@') != NULL) {
-
-        /* half of the password would pass for a host */
-
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid redis uri: a \"/\" before \"@\" must be "
                            "percent-encoded");
@@ -235,7 +243,7 @@ ngx_http_ticket_conf_redis_uri(ngx_conf_t *cf,
         return ngx_http_ticket_conf_redis_unix(cf, conf, p, end);
     }
 
-    if (slash < end && slash + 1 < end) {
+    if (slash + 1 < end) {
         rv = ngx_http_ticket_conf_redis_db(cf, conf, slash + 1, end);
         if (rv != NGX_CONF_OK) {
             return rv;

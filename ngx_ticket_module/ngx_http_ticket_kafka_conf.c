@@ -19,6 +19,9 @@ typedef struct {
 } ngx_http_ticket_kafka_end_t;
 
 
+static ngx_int_t ngx_http_ticket_kafka_conf_properties(
+    rd_kafka_conf_t *rdconf, ngx_http_ticket_kafka_conf_t *conf,
+    const char **what, u_char **name);
 static ngx_int_t ngx_http_ticket_kafka_conf_reserved(ngx_str_t *name);
 static char *ngx_http_ticket_kafka_conf_contradiction(
     rd_kafka_conf_t *rdconf);
@@ -85,10 +88,7 @@ ngx_http_ticket_kafka_conf_make(ngx_http_ticket_kafka_conf_t *conf,
     const char **what, u_char **name)
 {
     char                               error[256];
-    ngx_uint_t                         i, n;
-    ngx_keyval_t                      *property;
     rd_kafka_conf_t                   *rdconf;
-    rd_kafka_conf_res_t                rc;
     ngx_http_ticket_kafka_property_t  *p;
 
     rdconf = rd_kafka_conf_new();
@@ -115,28 +115,10 @@ ngx_http_ticket_kafka_conf_make(ngx_http_ticket_kafka_conf_t *conf,
         goto failed;
     }
 
-    property = conf->properties ? conf->properties->elts : NULL;
-    n = conf->properties ? conf->properties->nelts : 0;
-
-    for (i = 0; i < n; i++) {
-
-        *name = property[i].key.data;
-
-        if (ngx_http_ticket_kafka_conf_reserved(&property[i].key) == NGX_OK) {
-            *what = "the module sets librdkafka's property";
-            goto failed;
-        }
-
-        rc = rd_kafka_conf_set(rdconf, (char *) property[i].key.data,
-                               (char *) property[i].value.data, error,
-                               sizeof(error));
-
-        if (rc != RD_KAFKA_CONF_OK) {
-            *what = (rc == RD_KAFKA_CONF_UNKNOWN)
-                    ? "unknown property of librdkafka"
-                    : "invalid value of librdkafka's property";
-            goto failed;
-        }
+    if (ngx_http_ticket_kafka_conf_properties(rdconf, conf, what, name)
+        != NGX_OK)
+    {
+        goto failed;
     }
 
     *what = "\"enable.idempotence\" does not allow this value of";
@@ -151,6 +133,42 @@ failed:
     rd_kafka_conf_destroy(rdconf);
 
     return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_ticket_kafka_conf_properties(rd_kafka_conf_t *rdconf,
+    ngx_http_ticket_kafka_conf_t *conf, const char **what, u_char **name)
+{
+    char                  error[256];
+    ngx_uint_t            i;
+    ngx_keyval_t         *property;
+    rd_kafka_conf_res_t   rc;
+
+    property = conf->properties->elts;
+
+    for (i = 0; i < conf->properties->nelts; i++) {
+
+        *name = property[i].key.data;
+
+        if (ngx_http_ticket_kafka_conf_reserved(&property[i].key) == NGX_OK) {
+            *what = "the module sets librdkafka's property";
+            return NGX_ERROR;
+        }
+
+        rc = rd_kafka_conf_set(rdconf, (char *) property[i].key.data,
+                               (char *) property[i].value.data, error,
+                               sizeof(error));
+
+        if (rc != RD_KAFKA_CONF_OK) {
+            *what = (rc == RD_KAFKA_CONF_UNKNOWN)
+                    ? "unknown property of librdkafka"
+                    : "invalid value of librdkafka's property";
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -8,6 +8,10 @@
 #include "ngx_http_ticket_request.h"
 
 
+#define NGX_HTTP_TICKET_DURATION    "ticket_edge_request_duration_seconds"
+#define NGX_HTTP_TICKET_ROUNDTRIP   "ticket_edge_redis_roundtrip_seconds"
+
+
 typedef struct {
     const char                       *name;
     const char                       *help;
@@ -99,13 +103,12 @@ ngx_http_ticket_action_metrics(ngx_http_ticket_ctx_t *ctx)
     ngx_http_ticket_metrics_requests(&text, sh);
     ngx_http_ticket_metrics_batch(&text, sh);
 
-    ngx_http_ticket_metrics_family(&text, "ticket_edge_redis_roundtrip_seconds",
+    ngx_http_ticket_metrics_family(&text, NGX_HTTP_TICKET_ROUNDTRIP,
                                    "histogram",
                                    "Time between a call to Redis and its"
                                    " answer.");
-    ngx_http_ticket_metrics_seconds(&text,
-                                    "ticket_edge_redis_roundtrip_seconds",
-                                    NULL, &sh->redis_rtt);
+    ngx_http_ticket_metrics_seconds(&text, NGX_HTTP_TICKET_ROUNDTRIP, NULL,
+                                    &sh->redis_rtt);
 
     ngx_http_ticket_metrics_counters(&text, sh);
     ngx_http_ticket_metrics_kafka(&text, sh);
@@ -152,7 +155,7 @@ ngx_http_ticket_metrics_requests(ngx_http_ticket_text_t *text,
         }
     }
 
-    ngx_http_ticket_metrics_family(text, "ticket_edge_request_duration_seconds",
+    ngx_http_ticket_metrics_family(text, NGX_HTTP_TICKET_DURATION,
                                    "histogram",
                                    "Time between a request and its answer.");
 
@@ -164,8 +167,7 @@ ngx_http_ticket_metrics_requests(ngx_http_ticket_text_t *text,
 
         result = (ngx_str_t *) &ngx_http_ticket_results[j].token;
 
-        ngx_http_ticket_metrics_seconds(text,
-                                        "ticket_edge_request_duration_seconds",
+        ngx_http_ticket_metrics_seconds(text, NGX_HTTP_TICKET_DURATION,
                                         result, &sh->latency[j]);
     }
 }

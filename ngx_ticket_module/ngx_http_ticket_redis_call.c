@@ -4,7 +4,8 @@
 #include "ngx_http_ticket_redis_peer.h"
 
 
-#define NGX_HTTP_TICKET_REDIS_ARGS   512
+#define NGX_HTTP_TICKET_REDIS_ARGS    512
+#define NGX_HTTP_TICKET_REDIS_PAUSE   10    /* seconds between warnings */
 
 
 typedef struct {
@@ -364,7 +365,13 @@ ngx_http_ticket_redis_call_error(ngx_http_ticket_redis_call_t *call,
 
     level = NGX_LOG_INFO;
 
-    if (e->code.len == 0 && ngx_time() != redis->warned) {
+    /* until it is ready, and of the self-test, others tell more */
+
+    if (e->code.len == 0
+        && redis->state == NGX_HTTP_TICKET_REDIS_READY
+        && call->script != NGX_HTTP_TICKET_SCRIPT_selftest
+        && ngx_time() - redis->warned >= NGX_HTTP_TICKET_REDIS_PAUSE)
+    {
         redis->warned = ngx_time();
         level = NGX_LOG_WARN;
     }

@@ -11,6 +11,8 @@ static void ngx_http_ticket_redis_catalogue_done(void *data,
     ngx_http_ticket_outcome_t outcome, redisReply *reply);
 static void ngx_http_ticket_redis_selftest_done(void *data,
     ngx_http_ticket_outcome_t outcome, redisReply *reply);
+static void ngx_http_ticket_redis_selftest_failed(
+    ngx_http_ticket_redis_t *redis, ngx_str_t *error);
 static ngx_int_t ngx_http_ticket_redis_told(ngx_http_ticket_redis_t *redis,
     redisReply *reply);
 static ngx_int_t ngx_http_ticket_redis_number(redisReply *reply);
@@ -107,53 +109,52 @@ ngx_http_ticket_redis_selftest_done(void *data,
 
     ngx_str_t  error;
 
-    if (reply == NULL) {
+    if (reply == NULL || redis->state == NGX_HTTP_TICKET_REDIS_CLOSING) {
         return;
     }
 
-    if (outcome == NGX_HTTP_TICKET_DONE
-        && ngx_http_ticket_redis_told(redis, reply) == NGX_OK)
-    {
-        if (!redis->info.master) {
-
-            /* one of the other addresses may be it */
-
-            ngx_str_set(&error, "not a master");
-            ngx_http_ticket_redis_leave(redis, &error);
-            return;
-        }
-
-        if (redis->state == NGX_HTTP_TICKET_REDIS_CLOSING) {
-            return;
-        }
-
-        if (redis->state == NGX_HTTP_TICKET_REDIS_SELFTEST) {
-            ngx_http_ticket_redis_opened(redis);
-
-        } else if (!redis->info.selftest) {
-            ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
-                          "ticket redis: self-test on %V passed again",
-                          &redis->conf->name);
-        }
-
-        redis->info.selftest = 1;
-        return;
-    }
-
-    if (reply->type == REDIS_REPLY_ERROR) {
+    if (outcome != NGX_HTTP_TICKET_DONE) {
         error.data = (u_char *) reply->str;
         error.len = reply->len;
 
-    } else {
-        ngx_str_set(&error, "malformed reply");
-    }
-
-    if (redis->state == NGX_HTTP_TICKET_REDIS_SELFTEST) {
-        ngx_http_ticket_redis_drop(redis, "error \"%V\"", &error);
+        ngx_http_ticket_redis_selftest_failed(redis, &error);
         return;
     }
 
-    if (redis->state != NGX_HTTP_TICKET_REDIS_READY) {
+    if (ngx_http_ticket_redis_told(redis, reply) != NGX_OK) {
+        ngx_str_set(&error, "malformed reply");
+        ngx_http_ticket_redis_selftest_failed(redis, &error);
+        return;
+    }
+
+    if (!redis->info.master) {
+
+        /* one of the other addresses may be it */
+
+        ngx_str_set(&error, "not a master");
+        ngx_http_ticket_redis_leave(redis, &error);
+        return;
+    }
+
+    if (redis->state == NGX_HTTP_TICKET_REDIS_SELFTEST) {
+        ngx_http_ticket_redis_opened(redis);
+
+    } else if (!redis->info.selftest) {
+        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
+                      "ticket redis: self-test on %V passed again",
+                      &redis->conf->name);
+    }
+
+    redis->info.selftest = 1;
+}
+
+
+static void
+ngx_http_ticket_redis_selftest_failed(ngx_http_ticket_redis_t *redis,
+    ngx_str_t *error)
+{
+    if (redis->state == NGX_HTTP_TICKET_REDIS_SELFTEST) {
+        ngx_http_ticket_redis_drop(redis, "error \"%V\"", error);
         return;
     }
 
@@ -164,7 +165,7 @@ ngx_http_ticket_redis_selftest_done(void *data,
 
         ngx_log_error(NGX_LOG_ERR, redis->log, 0,
                       "ticket redis: self-test on %V failed: \"%V\"",
-                      &redis->conf->name, &error);
+                      &redis->conf->name, error);
     }
 }
 

@@ -3,6 +3,9 @@
 #include "ngx_http_ticket_reply.h"
 
 
+static ngx_int_t ngx_http_ticket_reply_decided(
+    ngx_http_ticket_command_t *command, int64_t code, redisReply *result,
+    uint64_t epoch);
 static ngx_int_t ngx_http_ticket_reply_booked(
     ngx_http_ticket_command_t *command, redisReply *result, uint64_t epoch);
 static ngx_int_t ngx_http_ticket_reply_cancelled(
@@ -23,8 +26,7 @@ ngx_int_t
 ngx_http_ticket_reply_command(ngx_http_ticket_command_t *command,
     redisReply *result, uint64_t epoch)
 {
-    int64_t    code, n;
-    ngx_int_t  rc;
+    int64_t  code;
 
     command->outcome = NGX_HTTP_TICKET_UNKNOWN;
 
@@ -32,43 +34,66 @@ ngx_http_ticket_reply_command(ngx_http_ticket_command_t *command,
         return NGX_ERROR;
     }
 
-    rc = NGX_OK;
+    switch (code) {
 
+    case TICKET_CODE_LATE:
+    case TICKET_CODE_REFUSED:
+    case TICKET_CODE_NOT_DONE:
+        command->outcome = NGX_HTTP_TICKET_NOT_DONE;
+        break;
+
+    case TICKET_CODE_TORN:
+        break;
+
+    default:
+        if (ngx_http_ticket_reply_decided(command, code, result, epoch)
+            != NGX_OK)
+        {
+            /* an event that is half known is none */
+
+            command->seq = 0;
+            return NGX_ERROR;
+        }
+
+        command->outcome = NGX_HTTP_TICKET_DONE;
+    }
+
+    command->code = (ngx_uint_t) code;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ticket_reply_decided(ngx_http_ticket_command_t *command,
+    int64_t code, redisReply *result, uint64_t epoch)
+{
     switch (code) {
 
     case TICKET_CODE_BOOKED:
-        rc = ngx_http_ticket_reply_booked(command, result, epoch);
-        break;
+        return ngx_http_ticket_reply_booked(command, result, epoch);
 
     case TICKET_CODE_CANCELLED:
-        rc = ngx_http_ticket_reply_cancelled(command, result, epoch);
-        break;
+        return ngx_http_ticket_reply_cancelled(command, result, epoch);
 
     case TICKET_CODE_REPLAYED:
-        rc = ngx_http_ticket_reply_replayed(command, result);
-        break;
+        return ngx_http_ticket_reply_replayed(command, result);
 
     case TICKET_CODE_ALREADY_BOOKED:
     case TICKET_CODE_FOUND:
-        rc = ngx_http_ticket_reply_found(command, result);
-        break;
+        return ngx_http_ticket_reply_found(command, result);
 
     case TICKET_CODE_REJECTED:
-        rc = ngx_http_ticket_reply_rejected(command, result);
-        break;
+        return ngx_http_ticket_reply_rejected(command, result);
 
     case TICKET_CODE_NOT_ENOUGH:
-        rc = ngx_http_ticket_reply_unsigned(result, 1, &command->remaining);
-        break;
+        return ngx_http_ticket_reply_unsigned(result, 1, &command->remaining);
 
     case TICKET_CODE_LIMIT_EXCEEDED:
-        rc = ngx_http_ticket_reply_unsigned(result, 1, &command->limit);
-        break;
+        return ngx_http_ticket_reply_unsigned(result, 1, &command->limit);
 
     case TICKET_CODE_NOT_OPEN:
-        rc = ngx_http_ticket_reply_number(result, 1, &n);
-        command->booked_at = (rc == NGX_OK) ? n : 0;
-        break;
+        return ngx_http_ticket_reply_number(result, 1, &command->booked_at);
 
     case TICKET_CODE_SOLD_OUT:
     case TICKET_CODE_CLOSED:
@@ -77,32 +102,11 @@ ngx_http_ticket_reply_command(ngx_http_ticket_command_t *command,
     case TICKET_CODE_NOT_BOOKED:
     case TICKET_CODE_IDEMPOTENCY_MISMATCH:
     case TICKET_CODE_BACKLOG:
-        break;
-
-    case TICKET_CODE_LATE:
-    case TICKET_CODE_REFUSED:
-    case TICKET_CODE_NOT_DONE:
-        command->code = (ngx_uint_t) code;
-        command->outcome = NGX_HTTP_TICKET_NOT_DONE;
-        return NGX_OK;
-
-    case TICKET_CODE_TORN:
-        command->code = (ngx_uint_t) code;
         return NGX_OK;
 
     default:
-        rc = NGX_ERROR;
-    }
-
-    if (rc != NGX_OK) {
-        command->seq = 0;
         return NGX_ERROR;
     }
-
-    command->code = (ngx_uint_t) code;
-    command->outcome = NGX_HTTP_TICKET_DONE;
-
-    return NGX_OK;
 }
 
 

@@ -56,7 +56,7 @@ typedef struct {
     ngx_atomic_t                      redis_noscript;
     ngx_atomic_t                      recover_requests; /* SADD of names */
 
-    ngx_atomic_t                      kafka_produced;   /* librdkafka took it */
+    ngx_atomic_t                      kafka_produced;   /* librdkafka has it */
     ngx_atomic_t                      kafka_delivered;  /* brokers have it */
     ngx_atomic_t                      kafka_failed;     /* given up */
     ngx_atomic_t                      kafka_dropped;    /* not even queued */

@@ -19,6 +19,8 @@ typedef enum {
 
 static ngx_int_t ngx_http_ticket_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_ticket_variable_text(ngx_http_ticket_ctx_t *ctx,
+    uintptr_t data, ngx_str_t *value);
 
 
 static ngx_http_variable_t  ngx_http_ticket_vars[] = {
@@ -66,60 +68,18 @@ static ngx_int_t
 ngx_http_ticket_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    u_char                 *p;
     ngx_str_t               value;
     ngx_http_ticket_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ticket_module);
-
-    ngx_str_null(&value);
 
     if (ctx == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, NGX_INT64_LEN + sizeof("0.000000") - 1);
-    if (p == NULL) {
+    if (ngx_http_ticket_variable_text(ctx, data, &value) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    value.data = p;
-
-    switch (data) {
-
-    case NGX_HTTP_TICKET_VAR_RESULT:
-        if (ctx->result != NGX_HTTP_TICKET_RESULT_NONE) {
-            value = ngx_http_ticket_results[ctx->result].token;
-        }
-
-        break;
-
-    case NGX_HTTP_TICKET_VAR_BOOKING_ID:
-        value = ctx->booking_id;
-        break;
-
-    case NGX_HTTP_TICKET_VAR_REMAINING:
-        if (ctx->has_remaining) {
-            value.len = ngx_sprintf(p, "%uL", ctx->remaining) - p;
-        }
-
-        break;
-
-    case NGX_HTTP_TICKET_VAR_REDIS_TIME:
-        if (ctx->has_rtt) {
-            value.len = ngx_sprintf(p, "%uL.%06uL", ctx->rtt / 1000000,
-                                    ctx->rtt % 1000000) - p;
-        }
-
-        break;
-
-    default: /* NGX_HTTP_TICKET_VAR_BATCH */
-        if (ctx->batch) {
-            value.len = ngx_sprintf(p, "%ui", ctx->batch) - p;
-        }
-
-        break;
     }
 
     if (value.len == 0) {
@@ -132,6 +92,55 @@ ngx_http_ticket_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* empty: there is none */
+
+static ngx_int_t
+ngx_http_ticket_variable_text(ngx_http_ticket_ctx_t *ctx, uintptr_t data,
+    ngx_str_t *value)
+{
+    u_char  *p;
+
+    ngx_str_null(value);
+
+    if (data == NGX_HTTP_TICKET_VAR_RESULT) {
+
+        if (ctx->result != NGX_HTTP_TICKET_RESULT_NONE) {
+            *value = ngx_http_ticket_results[ctx->result].token;
+        }
+
+        return NGX_OK;
+    }
+
+    if (data == NGX_HTTP_TICKET_VAR_BOOKING_ID) {
+        *value = ctx->booking_id;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(ctx->request->pool,
+                    NGX_INT64_LEN + sizeof(".000000") - 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+
+    if (data == NGX_HTTP_TICKET_VAR_REMAINING && ctx->has_remaining) {
+        p = ngx_sprintf(p, "%uL", ctx->remaining);
+
+    } else if (data == NGX_HTTP_TICKET_VAR_REDIS_TIME && ctx->has_rtt) {
+        p = ngx_sprintf(p, "%uL.%06uL", ctx->rtt / 1000000,
+                        ctx->rtt % 1000000);
+
+    } else if (data == NGX_HTTP_TICKET_VAR_BATCH && ctx->batch) {
+        p = ngx_sprintf(p, "%ui", ctx->batch);
+    }
+
+    value->len = p - value->data;
 
     return NGX_OK;
 }
