@@ -29,7 +29,8 @@ rows_next(struct rows *rows, MYSQL_RES **res)
     sql_reset(sql);
     sql_add(sql, "SELECT user_id, quantity, booking_id,"
         " TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) DIV 1000,"
-        " id, created_at FROM purchases WHERE ticket_name=");
+        " id, created_at FROM purchases FORCE INDEX (ix_ticket)"
+        " WHERE ticket_name=");
     sql_quote(sql, rows->db, rows->ticket.data, rows->ticket.len);
     sql_addf(sql, " AND created_at>='%s' AND (created_at>'%s' OR id>%" PRIu64
         ") ORDER BY created_at, id LIMIT %d", rows->created, rows->created,

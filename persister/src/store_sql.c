@@ -49,7 +49,8 @@ store_fence(struct worker *w, const struct item *items, size_t n, bool *held)
         size_t some = n - i < STORE_FENCES ? n - i : STORE_FENCES;
         uint64_t matched;
         sql_reset(sql);
-        sql_add(sql, "UPDATE lane_progress SET applied_seq=");
+        sql_add(sql, "UPDATE lane_progress FORCE INDEX (PRIMARY)"
+            " SET applied_seq=");
         fence_set(sql, &w->db, items + i, some);
         for (size_t k = 0; k < some; k++) {
             sql_add(sql, k == 0 ? " WHERE " : " OR ");
@@ -204,7 +205,9 @@ static const struct {
         "VALUES(created_at)),"
         "quantity=VALUES(quantity),booking_id=VALUES(booking_id)",
       add_upsert },
-    { "DELETE FROM purchases WHERE (user_id,ticket_name) IN (", ")",
+    /* without the hint a small table is scanned, and locked, as a whole */
+    { "DELETE p FROM purchases p FORCE INDEX (uk_user_ticket)"
+        " WHERE (user_id,ticket_name) IN (", ")",
       add_delete }
 };
 

@@ -161,12 +161,9 @@ class Topic:
 
     def produce(self, events):
         """In this order; an event may also be a pair of key and bytes."""
-        lines = b""
-        for one in events:
-            if isinstance(one, tuple):
-                lines += one[0].encode() + b"\t" + one[1] + b"\n"
-            else:
-                lines += f"{one['data']['ticket']}/{one['data']['lane']}".encode() + b"\t" + encode(one) + b"\n"
+        lines = b"".join(
+            one[0].encode() + b"\t" + one[1] + b"\n" if isinstance(one, tuple) else
+            f"{one['data']['ticket']}/{one['data']['lane']}".encode() + b"\t" + encode(one) + b"\n" for one in events)
         subprocess.run(["kcat", "-P", "-b", env("KAFKA_BOOTSTRAP"), "-t", self.name, "-K", "\t", "-X",
                         "partitioner=consistent", "-X", "message.max.bytes=4000000", "-X", "log_level=3"], input=lines,
                        check=True, timeout=60, capture_output=True)

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""What the sweep and the tail check put right: lost acks, missing tickets, a MySQL that has forgotten.
+
+Redis says which numbers were given; without that answer nothing new is stored.
+"""
+
+import os
+import signal
+import time
+
+from base import Database, Proxy, done, env, equal, has, ok, wait_for, REDIS_DB
+from core import CODES, Office, Persister, Topic, agree, event, event_id, key, progress, rows, stored, users
+
+database, office, topic = Database(), Office(), Topic(partitions=2)
+redis = office.redis
+proxy = Proxy(env("REDIS_HOST"), env("REDIS_PORT"))
+proxy.open()
+persister = Persister(database, topic, redis_uri=f"redis://127.0.0.1:{proxy.port}/{REDIS_DB}")
+persister.assigned(2)
+for ticket, lanes in ("sale", 2), ("quiet", 1), ("forgotten", 2):
+    office.create(ticket, lanes=lanes)
+    topic.produce(office.book(ticket, users(500)))
+    agree(office, database, ticket, f"{ticket} is stored")
+
+# ---------------------------------------------------------------- lost acks
+
+redis("HSET", key("quiet"), "persisted:0", "1-400")
+redis("XADD", key("quiet", "outbox:0"), "1-500", "1", "as if it had never been trimmed")
+ok(wait_for(lambda: office.persisted("quiet") == "1-500"), "an ack that got lost is repeated")
+equal(redis("XLEN", key("quiet", "outbox:0")), 0, "the outbox is trimmed")
+
+# ---------------------------------------------------------------- Redis out of reach
+
+proxy.close()
+events = office.book("sale", users(500, "away"))
+topic.produce(events)
+ok(wait_for(lambda: persister.metric("redis_down") > 0), "felt: Redis is out of reach")
+equal(len(rows(database, "sale")), 500, "nothing is stored that Redis has not confirmed")
+proxy.open()
+agree(office, database, "sale", "Redis is back: it is stored and acknowledged", 60)
+
+# ---------------------------------------------------------------- a ticket that is closed, the others
+
+replid = redis("HGET", key("quiet"), "history")
+redis("HDEL", key("quiet"), "history")
+topic.produce([event("booked", 1763719200123, "quiet", 0, 1, 501, user="nobody", quantity=1, booking_id=event_id(
+    "quiet", 0, 1, 501), holding=1, holding_id=event_id("quiet", 0, 1, 501))])
+topic.produce(office.book("sale", users(100, "open")))
+agree(office, database, "sale", "one ticket is closed: the others go on")
+equal(progress(database, "quiet"), 500, "its lane waits: nobody can say what was given")
+ok(wait_for(lambda: redis("SISMEMBER", "tickets:recover", "quiet") == 1), "the sweep asks for its recovery")
+redis("HSET", key("quiet"), "history", replid)
+ok(wait_for(lambda: persister.metric("malformed_total") == 1), "open again, Redis says that the number was never given")
+equal(progress(database, "quiet"), 500, "and it is not stored")
+redis("SREM", "tickets:recover", "quiet")
+
+# ---------------------------------------------------------------- the hash is gone
+
+saved = redis("HGETALL", key("quiet"))
+redis("UNLINK", key("quiet"))
+ok(wait_for(lambda: redis("SISMEMBER", "tickets:recover", "quiet") == 1), "a ticket that is missing in Redis is queued, too")
+redis("HSET", key("quiet"), *saved)
+topic.produce(office.book("quiet", users(10, "back")))
+agree(office, database, "quiet", "it is back: it goes on")
+
+# ---------------------------------------------------------------- MySQL has forgotten
+
+persister.stop()
+office.cancel("forgotten", users(50))
+office.book("forgotten", users(100, "new"))
+office.define("forgotten", capacity=4321, lanes=2)
+persister = Persister(database, topic)
+persister.assigned(2)
+agree(office, database, "forgotten", "some history")
+persister.stop()
+had = rows(database, "forgotten")
+lanes = [progress(database, "forgotten", lane) for lane in (0, 1)]
+# as if it had been restored from a backup: progress, rows and definition of some time ago
+database("UPDATE lane_progress SET applied_seq = 100 WHERE ticket_name = 'forgotten' AND lane = 0")
+database("UPDATE lane_progress SET applied_seq = 200 WHERE ticket_name = 'forgotten' AND lane = 1")
+database("DELETE FROM purchases WHERE ticket_name = 'forgotten' AND user_id LIKE '%7'")
+database("INSERT INTO purchases (user_id, ticket_name, quantity, booking_id) SELECT user_id, ticket_name, 1, "
+         "CONCAT('forgotten:0:1-', id) FROM purchases WHERE 0")
+database("INSERT INTO purchases (user_id, ticket_name, quantity, booking_id) VALUES ('user-000001', 'forgotten', 3, "
+         "'forgotten:1:1-9'), ('stranger', 'forgotten', 1, 'forgotten:0:1-8')")
+database("UPDATE tickets SET capacity = 1 WHERE name = 'forgotten'")
+persister = Persister(database, topic)
+persister.assigned(2)
+agree(office, database, "forgotten", "a MySQL that has forgotten is copied from Redis", 60)
+equal(rows(database, "forgotten"), had, "every row is what it was")
+equal(database("SELECT capacity FROM tickets WHERE name = 'forgotten'"), [["4321"]], "the definition, too")
+equal([progress(database, "forgotten", lane) for lane in (0, 1)], lanes, "and the lanes")
+equal(persister.metric("resynced_total"), 2, "two lanes were copied")
+has(persister.log(), "MySQL has forgotten", "loudly")
+topic.produce(office.book("forgotten", users(100, "after")))
+agree(office, database, "forgotten", "and it goes on")
+
+# ---------------------------------------------------------------- an outbox of tomorrow
+
+redis("XADD", key("sale", "outbox:0"), f"1-{office.seq('sale', 0) + 1}", "2", "nobody knows this yet")
+redis("HINCRBY", key("sale"), "seq:0", 1)
+ok(wait_for(lambda: persister.metric("lanes_stopped") == 1), "an outbox entry of a newer format stops its lane")
+has(persister.log(), "newer format", "and says why")
+topic.produce(office.book("quiet", users(10, "tomorrow")))
+agree(office, database, "quiet", "the others go on")
+equal(persister.stop(), 0, "SIGTERM ends it well")
+
+# ---------------------------------------------------------------- Redis sleeps
+
+persister = Persister(database, topic, redis={"timeout": 1000})
+persister.assigned(2)
+with open(env("REDIS_PID"), encoding="ascii") as file:
+    pid = int(file.read())
+os.kill(pid, signal.SIGSTOP)
+time.sleep(3)
+os.kill(pid, signal.SIGCONT)
+topic.produce(office.book("quiet", users(10, "asleep")))
+agree(office, database, "quiet", "Redis slept for 3 s: it goes on", 40)
+equal(persister.stop(), 0, "SIGTERM ends it well")
+done()
