@@ -89,7 +89,7 @@ let_go() {
     for fd in "/proc/$BASHPID"/fd/*; do
         fd=${fd##*/}
         ((fd <= 2)) || eval "exec $fd>&-"
-    done 2>/dev/null
+    done
     ulimit -n "$(open_files)" 2>/dev/null || true
 }
 

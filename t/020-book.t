@@ -11,7 +11,7 @@ run_tests();
 __DATA__
 
 === TEST 1: a booking is answered with 201 and what is left
---- tickets: main::ticket('concert', capacity => 3);
+--- tickets: ticket('concert', capacity => 3);
 --- request
 POST /book?ticket=concert&quantity=1
 --- more_headers
@@ -26,7 +26,7 @@ Cache-Control: no-store
 
 
 === TEST 2: the ticket may stand in the path
---- tickets: main::ticket('concert');
+--- tickets: ticket('concert');
 --- request
 POST /tickets/concert/booking
 --- more_headers
@@ -37,7 +37,7 @@ X-User: ann
 
 
 === TEST 3: the second booking of a user shows the first
---- tickets: main::ticket('concert', per_user => 2);
+--- tickets: ticket('concert', per_user => 2);
 --- request eval
 ["POST /book?ticket=concert", "POST /book?ticket=concert&quantity=2"]
 --- more_headers
@@ -51,7 +51,7 @@ X-User: ann
 
 
 === TEST 4: the last ticket is sold once
---- tickets: main::ticket('concert', capacity => 1);
+--- tickets: ticket('concert', capacity => 1);
 --- request eval
 ["POST /book?ticket=concert", "POST /book?ticket=concert"]
 --- more_headers eval
@@ -64,7 +64,7 @@ X-User: ann
 
 
 === TEST 5: fewer left than asked for
---- tickets: main::ticket('concert', capacity => 2, per_user => 5);
+--- tickets: ticket('concert', capacity => 2, per_user => 5);
 --- request
 POST /book?ticket=concert&quantity=3
 --- more_headers
@@ -78,7 +78,7 @@ Cache-Control: no-store
 
 
 === TEST 6: more than one user may have
---- tickets: main::ticket('concert', per_user => 2);
+--- tickets: ticket('concert', per_user => 2);
 --- request
 POST /book?ticket=concert&quantity=3
 --- more_headers
@@ -89,7 +89,7 @@ X-User: ann
 
 
 === TEST 7: before the sale opens
---- tickets: main::ticket('concert', opens_at => 4102444800000);
+--- tickets: ticket('concert', opens_at => 4102444800000);
 --- request
 POST /book?ticket=concert
 --- more_headers
@@ -100,7 +100,7 @@ X-User: ann
 
 
 === TEST 8: after the sale has closed
---- tickets: main::ticket('concert', closes_at => 1000);
+--- tickets: ticket('concert', closes_at => 1000);
 --- request
 POST /book?ticket=concert
 --- more_headers
@@ -111,7 +111,7 @@ X-User: ann
 
 
 === TEST 9: while the sale is paused
---- tickets: main::ticket('concert', state => 'paused');
+--- tickets: ticket('concert', state => 'paused');
 --- request
 POST /book?ticket=concert
 --- more_headers
@@ -132,7 +132,7 @@ X-User: ann
 
 
 === TEST 11: a missing ticket is no 404 while Redis may have forgotten it
---- init: main::redis('SET', 'catalogue', 'x' x 40); sleep 2;
+--- tickets: redis('SET', 'catalogue', 'x' x 40);
 --- request
 POST /book?ticket=nothing
 --- more_headers
@@ -145,7 +145,7 @@ Retry-After: \d+
 
 
 === TEST 12: a ticket whose history is not this server's is closed
---- tickets: main::ticket('concert'); main::close_ticket('concert');
+--- tickets: ticket('concert'); close_ticket('concert');
 --- request
 POST /book?ticket=concert
 --- more_headers
@@ -157,8 +157,8 @@ Retry-After: \d+
 
 
 
-=== TEST 14: without a user
---- tickets: main::ticket('concert');
+=== TEST 13: without a user
+--- tickets: ticket('concert');
 --- request
 POST /book?ticket=concert
 --- response_body_like: "code":"user_required"
@@ -166,13 +166,12 @@ POST /book?ticket=concert
 
 
 
-=== TEST 15: too many events that are not stored yet
---- tickets: main::ticket('concert', capacity => 5);
+=== TEST 14: too many events that are not stored yet
+--- tickets: ticket('concert', capacity => 5);
 --- config
 location = /book {
     ticket book; ticket_user $http_x_user; ticket_max_backlog 2;
 }
-location = /ready { ticket ready; }
 --- request eval
 [map { "POST /book?ticket=concert" } 1 .. 3]
 --- more_headers eval
@@ -184,8 +183,8 @@ location = /ready { ticket ready; }
 
 
 
-=== TEST 16: another method is refused by name
---- tickets: main::ticket('concert');
+=== TEST 15: another method is refused by name
+--- tickets: ticket('concert');
 --- request
 GET /book?ticket=concert
 --- more_headers
@@ -197,8 +196,8 @@ Allow: POST
 
 
 
-=== TEST 17: a group's tickets have their own stock
---- tickets: main::ticket('vip@concert', capacity => 1); main::ticket('floor@concert', capacity => 2);
+=== TEST 16: a group's tickets have their own stock
+--- tickets: ticket('vip@concert', capacity => 1); ticket('floor@concert', capacity => 2);
 --- request eval
 ["POST /book?ticket=vip%40concert", "POST /book?ticket=floor%40concert"]
 --- more_headers

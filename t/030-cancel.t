@@ -12,7 +12,7 @@ run_tests();
 __DATA__
 
 === TEST 1: a cancel gives back the whole booking, a second one finds nothing
---- tickets: main::ticket('concert', per_user => 3);
+--- tickets: ticket('concert', per_user => 3);
 --- request eval
 ["POST /book?ticket=concert&quantity=3", "POST /cancel?ticket=concert",
  "POST /cancel?ticket=concert"]
@@ -28,7 +28,7 @@ X-User: ann
 
 
 === TEST 2: DELETE cancels where POST books
---- tickets: main::ticket('concert');
+--- tickets: ticket('concert');
 --- request eval
 ["POST /tickets/concert/booking", "DELETE /tickets/concert/booking"]
 --- more_headers
@@ -39,7 +39,7 @@ X-User: ann
 
 
 === TEST 3: a cancel of another booking changes nothing
---- tickets: main::ticket('concert');
+--- tickets: ticket('concert');
 --- request eval
 ["POST /book?ticket=concert",
  "POST /cancel?ticket=concert&booking_id=concert:0:1-9",
@@ -56,7 +56,7 @@ X-User: ann
 
 
 === TEST 4: a cancel is allowed while the ticket is paused, closed or over
---- tickets: main::ticket('concert');
+--- tickets: ticket('concert');
 --- config eval
 $TicketTest::Locations . q(
     location = /pause { ticket admin; ticket_name concert; }
@@ -76,7 +76,7 @@ Content-Type: application/json
 
 
 === TEST 5: no cancel while the ticket is recovering
---- tickets: main::ticket('concert'); main::close_ticket('concert');
+--- tickets: ticket('concert'); close_ticket('concert');
 --- request
 POST /cancel?ticket=concert
 --- more_headers
@@ -87,7 +87,7 @@ X-User: ann
 
 
 === TEST 6: a cancelled user books again, under a new number
---- tickets: main::ticket('concert');
+--- tickets: ticket('concert');
 --- request eval
 ["POST /book?ticket=concert", "POST /cancel?ticket=concert",
  "POST /book?ticket=concert"]
@@ -101,7 +101,7 @@ X-User: ann
 
 
 === TEST 7: what a booking looks like before and after it is stored
---- tickets: main::ticket('concert', per_user => 2);
+--- tickets: ticket('concert', per_user => 2);
 --- request eval
 ["GET /tickets/concert/booking", "POST /book?ticket=concert&quantity=2",
  "GET /tickets/concert/booking"]
@@ -116,7 +116,7 @@ X-User: ann
 
 
 === TEST 8: persisted as soon as the persister says so
---- tickets: main::ticket('concert'); main::redis('HSET', 'ticket:{concert}', 'persisted:0', '1-1');
+--- tickets: ticket('concert'); redis('HSET', 'ticket:{concert}', 'persisted:0', '1-1');
 --- request eval
 ["POST /book?ticket=concert", "GET /tickets/concert/booking"]
 --- more_headers
@@ -129,7 +129,7 @@ X-User: ann
 
 
 === TEST 9: a booking that was taken back is gone, with the reason
---- tickets: main::ticket('concert'); main::redis('HSET', 'ticket:{concert}:rejected', 'ann', 'concert:0:1-1 refused');
+--- tickets: ticket('concert'); redis('HSET', 'ticket:{concert}:rejected', 'ann', 'concert:0:1-1 refused');
 --- request
 GET /tickets/concert/booking
 --- more_headers
@@ -140,7 +140,7 @@ X-User: ann
 
 
 === TEST 10: HEAD has no body
---- tickets: main::ticket('concert');
+--- tickets: ticket('concert');
 --- request
 HEAD /tickets/concert/booking
 --- more_headers
@@ -151,7 +151,7 @@ X-User: ann
 
 
 === TEST 11: the support desk cancels for a user
---- tickets: main::ticket('concert');
+--- tickets: ticket('concert');
 --- request eval
 ["POST /book?ticket=concert", "DELETE /admin/tickets/concert/bookings/ann"]
 --- more_headers

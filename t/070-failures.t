@@ -7,11 +7,6 @@ use Test::More;
 
 plan 'no_plan';
 
-sub post {
-    my ($uri, $user) = @_;
-    return http("POST $uri HTTP/1.0\r\nX-User: $user\r\n\r\n");
-}
-
 no_long_string();
 run_tests();
 
@@ -20,16 +15,22 @@ __DATA__
 === TEST 1: no server at the address
 --- http_config
 ticket_redis redis://127.0.0.1:1/0;
---- config
-location = /book { ticket book; ticket_user $http_x_user; }
---- request
-POST /book?ticket=concert
+--- not_ready
+--- request eval
+["POST /book?ticket=concert", "POST /cancel?ticket=concert",
+ "GET /tickets/concert/booking", "GET /tickets/concert",
+ "GET /admin/tickets/concert", "DELETE /admin/tickets/concert",
+ "PUT /admin/tickets/concert\n{\"capacity\":1}", "GET /admin/tickets",
+ "GET /admin/tickets/concert/bookings"]
 --- more_headers
 X-User: ann
---- response_headers_like
-Retry-After: \d+
---- response_body_like: "code":"unavailable"
---- error_code: 503
+Content-Type: application/json
+--- response_headers_like eval
+[("Retry-After: \\d+") x 9]
+--- response_body_like eval
+[(qr/"status":503,"code":"unavailable"/) x 9]
+--- error_code eval
+[(503) x 9]
 
 
 
@@ -38,6 +39,7 @@ Retry-After: \d+
 "ticket_redis redis://nobody:s3cr3t\@127.0.0.1:$TicketTest::RedisPort/3;"
 --- config
 location = /book { ticket book; ticket_user $http_x_user; }
+--- not_ready
 --- request
 POST /book?ticket=concert
 --- more_headers
@@ -47,98 +49,34 @@ X-User: ann
 --- wait: 0.3
 --- error_log
 ticket redis
+WRONGPASS
 --- no_error_log
 s3cr3t
+nobody
 
 
 
-=== TEST 3: no answer in time is 504, and the command does nothing afterwards
---- tickets: main::ticket('concert');
---- init
-my $before = TicketTest::redis('HGET', 'ticket:{concert}', 'remaining');
-TicketTest::redis('CLIENT', 'PAUSE', 2000, 'ALL');
-my $got = main::post('/book?ticket=concert', 'ann');
-Test::More::like($got, qr{^HTTP/1.1 504 .*"code":"outcome_unknown"}s, '504');
-Test::More::like($got, qr{^Retry-After: \d+\r$}m, 'may be sent again');
-Time::HiRes::sleep(1.5);
-Test::More::is(TicketTest::redis('HGET', 'ticket:{concert}', 'remaining'), $before, 'nothing sold');
-main::ready();
-$got = main::post('/book?ticket=concert', 'ann');
-Test::More::like($got, qr{^HTTP/1.1 201 }, 'and then it is sold');
---- request
-GET /health
---- error_code: 200
-
-
-
-=== TEST 4: scripts that were flushed are loaded again
---- tickets: main::ticket('concert');
---- init
-TicketTest::redis('SCRIPT', 'FLUSH');
---- request
-POST /book?ticket=concert
---- more_headers
-X-User: ann
---- error_code: 201
-
-
-
-=== TEST 5: a full Redis sells nothing and says so
---- tickets: main::ticket('concert');
---- init
-TicketTest::redis('CONFIG', 'SET', 'maxmemory', 1);
-my $got = main::post('/book?ticket=concert', 'ann');
-TicketTest::redis('CONFIG', 'SET', 'maxmemory', 0);
-Test::More::like($got, qr{^HTTP/1.1 503 .*"code":"unavailable"}s, '503');
-Test::More::unlike($got, qr{OOM}, 'no text of the backend');
-Test::More::is(TicketTest::redis('HGET', 'ticket:{concert}', 'remaining'), 10, 'nothing sold');
---- request
-GET /health
---- error_code: 200
-
-
-
-=== TEST 6: a server that became a replica is not believed
---- tickets: main::ticket('concert');
---- init
-TicketTest::redis('REPLICAOF', '127.0.0.1', 1);
-my $got = main::post('/book?ticket=concert', 'ann');
-TicketTest::redis('REPLICAOF', 'NO', 'ONE');
-Test::More::like($got, qr{^HTTP/1.1 503 .*"code":"(?:recovering|unavailable)"}s, '503');
---- request
-GET /health
---- error_code: 200
-
-
-
-=== TEST 7: more commands than may wait
---- tickets: main::ticket('concert');
+=== TEST 3: the right password opens, written with percent signs
+--- tickets
+ticket('concert');
+redis('ACL', 'SETUSER', 'us:er', 'on', '>p@ss/w%rd', '~*', '&*', '+@all');
 --- http_config eval
-$TicketTest::HttpConfig . 'ticket_max_pending 2;'
---- init
-TicketTest::redis('CLIENT', 'PAUSE', 1500, 'ALL');
-my @open = map {
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1:' . main::server_port());
-    print {$s} "POST /book?ticket=concert HTTP/1.0\r\nX-User: u$_\r\n\r\n";
-    $s->flush;
-    $s
-} 1 .. 4;
-my @answers = map { local $/; readline $_ } @open;
-Test::More::is(scalar(grep { /^HTTP\/1.1 503 .*"code":"overloaded"/s } @answers), 3, 'three are turned away');
-Test::More::is(scalar(grep { /^HTTP\/1.1 504 /s } @answers), 1, 'one waited');
-Time::HiRes::sleep(1);
+"ticket_redis redis://us%3Aer:p%40ss%2Fw%25rd\@127.0.0.1:$TicketTest::RedisPort/3;"
 --- request
-GET /health
---- error_code: 200
+POST /book?ticket=concert
+--- more_headers
+X-User: ann
+--- error_code: 201
+--- errors
+--- after
+redis('ACL', 'DELUSER', 'us:er');
 
 
 
-=== TEST 8: the worker is ready again after Redis has dropped the connection
---- tickets: main::ticket('concert');
---- init
-TicketTest::redis('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-Time::HiRes::sleep(0.1);
-main::ready();
+=== TEST 4: a unix socket is as good, and tells its database by a colon
+--- tickets: ticket('concert');
+--- http_config eval
+"ticket_redis unix:$TicketRedis::Dir/sock:3;"
 --- request
 POST /book?ticket=concert
 --- more_headers
@@ -147,39 +85,212 @@ X-User: ann
 
 
 
-=== TEST 9: a missing right is found before anything is sold
+=== TEST 5: no answer in time is 504, and the command does nothing afterwards
+--- tickets: ticket('concert');
 --- init
-TicketTest::redis('ACL', 'SETUSER', 'edge', 'on', 'nopass', '~*', '+@all', '-xadd');
+TicketRedis::pause();
+my $got = post('/book?ticket=concert', 'ann');
+like($got, qr{^HTTP/1.1 504 .*"code":"outcome_unknown"}s, 'no answer');
+like($got, qr{^Retry-After: \d+\r$}m, 'may be sent again');
+TicketRedis::go_on();
+Time::HiRes::sleep(0.5);
+is(redis('HGET', 'ticket:{concert}', 'remaining'), 10, 'nothing is sold');
+is(redis('EXISTS', 'ticket:{concert}:outbox:0'), 0, 'and no event made');
+ready();
+$got = post('/book?ticket=concert', 'ann');
+like($got, qr{^HTTP/1.1 201 }, 'and then it is');
+
+
+
+=== TEST 6: scripts that were flushed are loaded again, and it is counted
+--- tickets: ticket('concert');
+--- init
+redis('SCRIPT', 'FLUSH');
+my $before = metrics();
+like(post('/book?ticket=concert', "u$_"), qr{^HTTP/1.1 201 }, "user $_")
+    for 1 .. 2;
+my $after = metrics();
+is($after->{ticket_edge_redis_noscript_total}
+   - $before->{ticket_edge_redis_noscript_total}, 1, 'once');
+
+
+
+=== TEST 7: a full Redis sells nothing and says so
+--- tickets: ticket('concert');
+--- init
+redis('CONFIG', 'SET', 'maxmemory', 1);
+my $got = post('/book?ticket=concert', 'ann');
+like($got, qr{^HTTP/1.1 503 .*"code":"unavailable"}s, 'not done');
+unlike($got, qr{OOM}, 'no text of the backend');
+is(redis('HGET', 'ticket:{concert}', 'remaining'), 10, 'nothing sold');
+redis('CONFIG', 'SET', 'maxmemory', 0);
+like(post('/book?ticket=concert', 'ann'), qr{^HTTP/1.1 201 },
+     'and sells again when there is room');
+--- errors
+
+
+
+=== TEST 8: a server that became a replica is not believed, and then left
+--- tickets: ticket('concert');
+--- init
+redis('REPLICAOF', '127.0.0.1', 1);
+like(post('/book?ticket=concert', 'ann'),
+     qr{^HTTP/1.1 503 .*"code":"(?:recovering|unavailable)"}s, 'not sold');
+ok(wait_for(12, sub { get('/ready') =~ /^HTTP\S+ 503/ }), 'not ready');
+redis('REPLICAOF', 'NO', 'ONE');
+ok(wait_for(12, sub { get('/ready') =~ /^HTTP\S+ 200/ }), 'ready again');
+like(post('/book?ticket=concert', 'ann'),
+     qr{^HTTP/1.1 503 .*"code":"recovering"}s,
+     'its history is another one now');
+--- errors
+
+
+
+=== TEST 9: more commands than may wait, half of them for one ticket
+--- tickets: ticket('concert'); ticket('opera');
+--- http_config eval
+$TicketTest::HttpConfig . 'ticket_max_pending 4;'
+--- init
+TicketRedis::pause();
+my @open = map {
+    send_to("POST /book?ticket=$_->[0] HTTP/1.0\r\nX-User: u$_->[1]\r\n\r\n")
+} map { my $t = $_; map { [$t, $_] } 1 .. 4 } qw(concert opera);
+Time::HiRes::sleep(0.3);
+is(metric('pending'), 4, 'four wait');
+TicketRedis::go_on();
+my @answers = answers(@open);
+is(scalar(grep { /^HTTP\/1.1 503 .*"code":"overloaded"/s } @answers), 4,
+   'four are turned away');
+is(scalar(grep { /^HTTP\/1.1 201 .*"ticket":"concert"/s } @answers), 2,
+   'two of one ticket');
+is(scalar(grep { /^HTTP\/1.1 201 .*"ticket":"opera"/s } @answers), 2,
+   'two of the other');
+is(metric('pending'), 0, 'nobody waits');
+
+
+
+=== TEST 10: the worker is ready again after Redis has dropped the connection
+--- tickets: ticket('concert');
+--- init
+redis('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+ok(wait_for(5, sub { metric('redis_connects_total') == 2 }), 'connected again');
+is(metric('redis_disconnects_total'), 1, 'and counted');
+like(post('/book?ticket=concert', 'ann'), qr{^HTTP/1.1 201 }, 'sells');
+--- errors
+
+
+
+=== TEST 11: a Redis that was restarted empty sells nothing, and says why
+--- tickets: ticket('concert');
+--- init
+TicketRedis::restart();
+ok(wait_for(10, sub { get('/ready') =~ /^HTTP\S+ 200/ }), 'connected again');
+like(post('/book?ticket=concert', 'ann'),
+     qr{^HTTP/1.1 503 .*"code":"recovering"}s, 'nobody knows this ticket');
+is(redis('SCARD', 'tickets:recover'), 0, 'what is not there is not queued');
+--- errors
+
+
+
+=== TEST 12: a missing right is found before anything is sold
+--- tickets
+redis('ACL', 'SETUSER', 'edge', 'on', '>x', '~*', '+@all', '-xadd');
 --- http_config eval
 "ticket_redis redis://edge:x\@127.0.0.1:$TicketTest::RedisPort/3; ticket_kafka off;"
---- config
-location = /book { ticket book; ticket_user $http_x_user; }
-location = /ready-or-not { ticket ready; }
+--- not_ready
+--- init
+Time::HiRes::sleep(0.3);
 --- request eval
-["GET /ready-or-not", "POST /book?ticket=concert"]
+["GET /ready", "POST /book?ticket=concert"]
 --- more_headers
 X-User: ann
 --- response_body_like eval
 [qr/"status":"DOWN"/, qr/"code":"unavailable"/]
 --- error_code eval
 [503, 503]
+--- after
+like(log_text(), qr/self-test.*xadd|xadd.*self-test/, 'the right is named');
+redis('ACL', 'DELUSER', 'edge');
 
 
 
-=== TEST 10: a buyer who hangs up leaves a complete event behind
---- tickets: main::ticket('concert');
+=== TEST 13: a right that is taken away later turns /ready red
+--- tickets
+redis('ACL', 'SETUSER', 'edge', 'on', '>x', '~*', '+@all');
+--- http_config eval
+"ticket_redis redis://edge:x\@127.0.0.1:$TicketTest::RedisPort/3; ticket_kafka off;"
 --- init
-TicketTest::redis('CLIENT', 'PAUSE', 400, 'ALL');
-my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1:' . main::server_port());
-print {$s} "POST /book?ticket=concert HTTP/1.1\r\nHost: x\r\nX-User: ann\r\n\r\n";
-$s->flush;
+redis('ACL', 'SETUSER', 'edge', '-hset');
+my $got;
+ok(wait_for(9, sub { ($got = get('/ready')) =~ /^HTTP\S+ 503/ }), 'red');
+like($got, qr/self-test/, 'for its reason');
+redis('ACL', 'SETUSER', 'edge', '+hset');
+ok(wait_for(9, sub { get('/ready') =~ /^HTTP\S+ 200/ }), 'green again');
+--- errors
+--- after
+redis('ACL', 'DELUSER', 'edge');
+
+
+
+=== TEST 14: a Redis that may evict is not ready
+--- init
+redis('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+my $got;
+ok(wait_for(9, sub { ($got = get('/ready')) =~ /^HTTP\S+ 503/ }), 'red');
+like($got, qr/noeviction/, 'for its reason');
+redis('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+
+
+
+=== TEST 15: a buyer who hangs up leaves a complete event behind
+--- tickets: ticket('concert');
+--- init
+TicketRedis::pause();
+my $s = send_to("POST /book?ticket=concert HTTP/1.1\r\nHost: x\r\n"
+    . "X-User: ann\r\n\r\n");
 Time::HiRes::sleep(0.1);
 close $s;
-Time::HiRes::sleep(0.6);
-Test::More::is(TicketTest::redis('XLEN', 'ticket:{concert}:outbox:0'), 1, 'one event');
-Test::More::is(TicketTest::redis('HGET', 'ticket:{concert}', 'remaining'), 9, 'one sold');
+ok(wait_for(2, sub {
+    metric('requests_total{action="book",result="client_closed"}') == 1
+}), 'seen at once');
+TicketRedis::go_on();
+ok(wait_for(2, sub { metric('pending') == 0 }), 'answered all the same');
+is(redis('XLEN', 'ticket:{concert}:outbox:0'), 1, 'one event');
+is(redis('HGET', 'ticket:{concert}', 'remaining'), 9, 'one sold');
+
+
+
+=== TEST 16: who waits when Redis dies is answered at once
+--- tickets: ticket('concert');
+--- init
+TicketRedis::pause();
+my $s = send_to("POST /book?ticket=concert HTTP/1.0\r\nX-User: ann\r\n\r\n");
+Time::HiRes::sleep(0.1);
+my $start = Time::HiRes::time();
+TicketRedis::stop();
+like(answer($s), qr{^HTTP/1.1 504 .*"code":"outcome_unknown"}s, 'unknown');
+cmp_ok(Time::HiRes::time() - $start, '<', 0.7, 'before its time is up');
+is(metric('redis_lost_total'), 1, 'counted');
+like(post('/book?ticket=concert', 'bob'),
+     qr{^HTTP/1.1 503 .*"code":"unavailable"}s, 'the next one not even sent');
+TicketRedis::restart();
+--- errors
+
+
+
+=== TEST 17: a server that speaks something else is left alone
+--- http_config
+ticket_redis redis://127.0.0.1:$TEST_NGINX_RAND_PORT_1/0 connect_timeout=200ms timeout=200ms backoff_max=200ms;
+--- not_ready
+--- tcp_listen: $TEST_NGINX_RAND_PORT_1
+--- tcp_reply eval
+"HTTP/1.1 400 Bad Request\r\n\r\n"
+--- tcp_no_close
 --- request
-GET /health
---- error_code: 200
---- no_error_log
-[alert]
+POST /book?ticket=concert
+--- more_headers
+X-User: ann
+--- response_body_like: "code":"unavailable"
+--- error_code: 503
+--- error_log
+cannot be used

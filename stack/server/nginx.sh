@@ -6,6 +6,7 @@ nginx_ports() { echo "$NGINX_PORT"; }
 nginx_configure() {
     local dir=$RUN_DIR/nginx
     [[ -z $NGINX_MODULE || -f $NGINX_MODULE ]] || die "$NGINX_MODULE is not there: run make first"
+    have "$NGINX_BIN" || die "$NGINX_BIN is not there: run stack/install run"
     mkdir -p "$dir/logs" "$dir/temp"
     nginx_conf >"$dir/nginx.conf.new"
     mv "$dir/nginx.conf.new" "$dir/nginx.conf"

@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from faults import Sale, moved
-from stack import diag, main, ok
+from stack import books_agree, diag, main, ok
 
 SECONDS = 10
 
@@ -33,7 +33,12 @@ async def test(stack):
     await sale.run(pause)
     await sale.agrees()
 
-    after = await stack.persister_metrics()
+    # then it brings them after all
+    async def late():
+        metrics = await stack.persister_metrics()
+        return ((await stack.edge_metrics()).get("ticket_edge_kafka_queue") == 0
+                and moved(before, metrics, "ticket_persister_messages_total") >= sale.events() and metrics)
+    after = await stack.until(late, "Kafka has brought everything", 120)
     diag(f"events waiting in the workers, each second: {queued}",
          f"applied from the outbox, each second: {applied}",
          f"duplicates {moved(before, after, 'ticket_persister_duplicates_total'):.0f}, "
@@ -41,6 +46,9 @@ async def test(stack):
          f"by the outbox {moved(before, after, 'ticket_persister_applied_total', source='outbox'):.0f}")
     ok(max(queued) > 1000, "felt: events piled up in the workers")
     ok(applied[-1] > applied[0], "felt: rows came by the outbox while Kafka was away")
+    ok(moved(before, after, "ticket_persister_duplicates_total") > 1000, "felt: Kafka brought them again: duplicates")
+    for ticket, name in zip(sale.tickets, ("plenty", "four lanes", "scarce")):
+        books_agree(stack, ticket, sale.ledger, f"{name}, after the duplicates")
     ok(sale.client.total(503) + sale.client.total(504) + sale.client.cuts == 0, "no buyer noticed")
 
 

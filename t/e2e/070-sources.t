@@ -21,7 +21,7 @@ APPLIED = "ticket_persister_applied_total"
 
 async def sell(stack, what):
     """USERS book and every third cancels; (events, by Kafka, by the outbox) once all is stored."""
-    ticket = await stack.create(stack.name(f"sources-{what}"), 10 ** 6)
+    ticket = await stack.create(stack.name("sources-" + what.replace(" ", "-")), 10 ** 6)
     path, ledger = f"/tickets/{quote(ticket)}/booking", Ledger()
     before = await stack.persister_metrics()
     async with stack.client(connections=32, rate=RATE) as client:

@@ -2,7 +2,7 @@
 # stack/ctl is what every fault test trusts: when it says a server is stopped or dead, it is, and
 # when it says it is ready, it answers. And it never touches a process that is not the stack's.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 
 count=0 failed=0
 # check NAME COMMAND...: ok when the command succeeds
@@ -14,7 +14,7 @@ check() {
         echo "ok $count - $name"
     else
         failed=$((failed + 1))
-        printf 'not ok %s - %s\n%s\n' "$count" "$name" "$(sed 's/^/# /' <<<"$out")"
+        printf 'not ok %s - %s\n%s\n' "$count" "$name" "# ${out//$'\n'/$'\n'# }"
     fi
 }
 is() { [[ $1 == "$2" ]] || { echo "got '$1', expected '$2'"; return 1; }; }

@@ -1,0 +1,167 @@
+# One nginx with a configuration of the test's own: for what Test::Nginx has no
+# section for, the life of processes and configurations that are refused.
+
+package TicketNginx;
+
+use strict;
+use warnings;
+
+use File::Path qw(make_path remove_tree);
+use TicketTest ();
+use Test::Nginx::Socket ();
+use Time::HiRes qw(sleep time);
+
+our $Binary = $Test::Nginx::Util::NginxBinary;
+
+
+sub new {
+    my ($class, %with) = @_;
+    my $root = "$Test::Nginx::Util::ServRoot-own";
+
+    remove_tree($root);
+    make_path("$root/logs");
+    return bless { root => $root, main => '', events => '', http => '',
+                   workers => 1, load => 1, %with }, $class;
+}
+
+
+# the whole file; `http` undef is a configuration without an http block
+sub conf {
+    my $self = shift;
+    my $r = $self->{root};
+    my $user = $> == 0 ? 'user root;' : '';
+    my $load = $self->{load}
+        ? join "\n", map { "load_module $_;" }
+          split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // ''
+        : '';
+    my $http = defined $self->{http} ? <<"EOC" : '';
+http {
+    access_log off;
+    client_body_temp_path $r/body;
+    proxy_temp_path $r/proxy;
+    fastcgi_temp_path $r/fastcgi;
+    uwsgi_temp_path $r/uwsgi;
+    scgi_temp_path $r/scgi;
+$self->{http}
+}
+EOC
+
+    return <<"EOC";
+$load
+$user
+worker_processes $self->{workers};
+pid $r/logs/nginx.pid;
+error_log $r/logs/error.log info;
+$self->{main}
+events { worker_connections 256; $self->{events} }
+$http
+EOC
+}
+
+
+sub write_conf {
+    my ($self, %with) = @_;
+    %$self = (%$self, %with);
+    open my $f, '>', "$self->{root}/nginx.conf" or die "nginx.conf: $!";
+    print {$f} $self->conf;
+    close $f;
+    return $self;
+}
+
+
+sub command {
+    my ($self, @args) = @_;
+    my $r = $self->{root};
+    return ("$Binary", '-p', $r, '-e', "$r/logs/error.log", '-c',
+            "$r/nginx.conf", @args);
+}
+
+
+# status and output of nginx -t
+sub check {
+    my ($self, %with) = @_;
+    $self->write_conf(%with);
+    my $out = qx(@{[ join ' ', $self->command('-t') ]} 2>&1);
+    return ($? >> 8, $out);
+}
+
+
+sub start {
+    my ($self, %with) = @_;
+    $self->write_conf(%with);
+    system($self->command) == 0 or die "nginx does not start: "
+        . $self->log . "\n";
+    TicketTest::wait_for(5, sub { $self->master })
+        or die "nginx has no pid file\n";
+    return $self;
+}
+
+
+sub master {
+    my $pid = TicketRedis::text(shift->{root} . '/logs/nginx.pid');
+    chomp $pid;
+    return $pid =~ /^\d+$/ ? $pid : undef;
+}
+
+
+# pids of the master's children
+sub workers {
+    my $self = shift;
+    my $pid = $self->master // return ();
+    return split ' ', TicketRedis::text("/proc/$pid/task/$pid/children");
+}
+
+
+sub signal {
+    my ($self, $signal) = @_;
+    kill $signal, $self->master;
+}
+
+
+# what is new in the error log since the last time
+sub log {
+    my $self = shift;
+    return TicketRedis::text("$self->{root}/logs/error.log");
+}
+
+
+# lines of the error log that no test may cause
+sub bad {
+    my $self = shift;
+    return join '', grep { /\[(?:alert|crit|emerg)\]|exited on signal/ }
+        $self->log =~ /^.*\n/mg;
+}
+
+
+# a worker is gone when nothing has its pid any more
+sub gone {
+    my ($self, $seconds, @pids) = @_;
+    return TicketTest::wait_for($seconds, sub {
+        !grep { -e "/proc/$_" } @pids;
+    });
+}
+
+
+# QUIT; true if it is gone within some seconds
+sub quit {
+    my ($self, $seconds) = @_;
+    my $pid = $self->master // return 1;
+    my @pids = ($pid, $self->workers);
+    kill 'QUIT', $pid;
+    return $self->gone($seconds // 10, @pids);
+}
+
+
+sub DESTROY {
+    my $self = shift;
+    local ($?, $@);
+    my $pid = $self->master;
+    return if !$pid || !-e "/proc/$pid";
+    my @pids = ($pid, $self->workers);
+    kill 'TERM', $pid;
+    return if $self->gone(3, @pids);
+    kill 'KILL', $pid, @pids;
+}
+
+
+1;
