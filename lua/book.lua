@@ -21,7 +21,7 @@ elseif opens_at and now < opens_at then shut = {NOT_OPEN, opens_at}
 elseif closes_at and now >= closes_at then shut = {CLOSED} end
 local held, rejected                    -- as they were before this batch
 local sold, answers = {}, {}            -- by this batch
-local buyers, forgiven = {'HSET', KEYS[2], nil, nil}, {'HDEL', KEYS[3]}
+local buyers, forgiven = {'HSET', KEYS[2]}, {'HDEL', KEYS[3]}
 writes[1] = buyers
 
 return run(function(i)
@@ -61,7 +61,7 @@ return run(function(i)
     added, seqs[lane], remaining = at, seq, remaining - quantity
     id = T .. ':' .. lane .. ':' .. id
     holding = asked .. ' ' .. ms .. ' ' .. id
-    if n > 1 then sold[user] = holding end
+    sold[user] = holding
     buyers[#buyers + 1] = user
     buyers[#buyers + 1] = holding
     if rejected > 0 then forgiven[#forgiven + 1], writes[2] = user, forgiven end

@@ -14,7 +14,7 @@
 -- Uses  prelude_batch.lua
 local held                              -- as it was before this batch
 local gone, answers = {}, {}            -- by this batch
-local leavers = {'HDEL', KEYS[2], nil}
+local leavers = {'HDEL', KEYS[2]}
 writes[1] = leavers
 
 return run(function(i)

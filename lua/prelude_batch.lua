@@ -1,6 +1,5 @@
 -- Before book and cancel, whose n commands of five arguments, user and lane
--- first, follow ARGV[base]: what all of them are decided by.  (A nil in a
--- table's constructor is room that need not be made later.)
+-- first, follow ARGV[base]: what all of them are decided by.
 
 local base = #ARGV % 5
 local n, lanes = (#ARGV - base) / 5, tonumber(ARGV[2])
@@ -29,7 +28,7 @@ for name, place in pairs(seqs) do
     seqs[name] = tonumber(hash[place])
 end
 local T, epoch, ms = ARGV[1], hash[4], format('%d', now)
-local remaining, writes = tonumber(hash[5]), {nil, nil}
+local remaining, writes = tonumber(hash[5]), {}
 local reply = {OK, now, tonumber(epoch), 0}
 local at, added = 0, 0                  -- the reply worked on, and the last
                                         -- whose XADD is done
@@ -51,7 +50,7 @@ local function run(decide, code)
         for i = at + 1, 3 + n do reply[i] = {NOT_DONE} end
     end
     if added == 0 then return reply end
-    local set = {'HSET', KEYS[1], 'remaining', remaining, nil, nil}
+    local set = {'HSET', KEYS[1], 'remaining', remaining}
     for name, seq in pairs(seqs) do
         set[#set + 1] = 'seq:' .. name
         set[#set + 1] = seq

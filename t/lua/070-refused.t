@@ -24,7 +24,8 @@ tap.eq([r[0] for r in got], ["NOT_BOOKED", "REFUSED", "NOT_DONE"],
 got = t.define(capacity=8)
 tap.eq(got[0], "REFUSED", "and for define")
 tap.has(got[1], "OOM", "... with the message")
-tap.eq(Ticket(redis, "new").define(capacity=8)[0], "REFUSED", "... of a new one")
+tap.eq(Ticket(redis, "new").define(capacity=8)[0], "REFUSED",
+       "... of a new one")
 tap.eq(t.booking("ann")[0][0], "FOUND", "reading goes on")
 tap.eq(t.dump(), before, "nothing was written at all")
 tap.eq(t.ack(1), ["OK", 1], "ack, which makes room, is not refused")

@@ -103,5 +103,6 @@ tap.eq(t.ack(1), ["OK", 2], "entries of an older epoch are trimmed, too")
 tap.eq(t.hash("persisted:0"), "2-1", "persisted names the epoch")
 redis("HSET", t.key, "persisted:0", "1-500")
 t.ack(1)
-tap.eq(t.hash("persisted:0"), "2-1", "a larger number of an older epoch is less")
+tap.eq(t.hash("persisted:0"), "2-1",
+       "a larger number of an older epoch is less")
 tap.done()

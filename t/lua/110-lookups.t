@@ -42,6 +42,10 @@ t.define(state="paused", opens_at=5000, closes_at=6000)
 tap.eq(t.ticket(), ["OK", 90, 85, 3, 2, "paused", 5000, 6000, 1, 0],
        "state and hours")
 
+redis("HDEL", t.key, "history")
+tap.eq(t.ticket(), ["RECOVERING", 1, 90, "", 3, 2, "paused", 5000, 6000],
+       "while it recovers: what it is, not how much is left")
+
 # epochs are compared as numbers
 t = Ticket(redis, "epochs").open(epoch=10, buyers={
     "old": "1 5 epochs:0:9-700", "now": "1 5 epochs:0:10-1",
