@@ -6,7 +6,8 @@
 -- Returns {OK, now, maxmemory_policy, maxmemory, role, connected_slaves,
 --       min_slaves_good_slaves ('' when no minimum is set)}; a replica is only
 --       described
--- Errors what Redis says of the first command that may not be run
+-- Errors what Redis says of the first command that may not be run, and its
+--       name
 if #ARGV ~= 1 or #KEYS ~= 4 then
     return redis.error_reply('ERR wrong arguments')
 end
@@ -14,25 +15,35 @@ local hash, stream, text, nonce = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
 local memory, roles = call('INFO', 'memory'), call('INFO', 'replication')
 local function value(info, name) return match(info, name .. ':([^\r\n]*)') end
 
+-- Redis does not say which command it was
+local failed
+local function must(command, ...)
+    local reply = try(command, ...)
+    if not failed and type(reply) == 'table' and reply.err then
+        failed = reply.err .. ' (' .. command .. ')'
+    end
+end
+
 if replid() then
     -- UNLINK first: full memory is no matter of rights
-    call('UNLINK', unpack(KEYS))
-    call('HSET', hash, nonce, 1, 'other', 2)
-    call('HMGET', hash, nonce, 'other')
-    call('HGET', hash, nonce)
-    call('HLEN', hash)
-    call('HSCAN', hash, 0, 'COUNT', 10)
-    call('HDEL', hash, 'other')
-    call('EXISTS', hash)
-    call('XADD', stream, '1-1', '1', nonce)
-    call('XLEN', stream)
-    call('XTRIM', stream, 'MINID', '1-2')
-    call('SET', text, nonce, 'EX', 60)
-    call('GET', text)
-    call('PERSIST', text)
-    call('RENAME', hash, text)
-    call('UNLINK', unpack(KEYS))
+    must('UNLINK', unpack(KEYS))
+    must('HSET', hash, nonce, 1, 'other', 2)
+    must('HMGET', hash, nonce, 'other')
+    must('HGET', hash, nonce)
+    must('HLEN', hash)
+    must('HSCAN', hash, 0, 'COUNT', 10)
+    must('HDEL', hash, 'other')
+    must('EXISTS', hash)
+    must('XADD', stream, '1-1', '1', nonce)
+    must('XLEN', stream)
+    must('XTRIM', stream, 'MINID', '1-2')
+    must('SET', text, nonce, 'EX', 60)
+    must('GET', text)
+    must('PERSIST', text)
+    must('RENAME', hash, text)
+    must('UNLINK', unpack(KEYS))
 end
+if failed then return redis.error_reply(failed) end
 return {OK, now, value(memory, 'maxmemory_policy'),
         tonumber(value(memory, 'maxmemory')), value(roles, 'role'),
         tonumber(value(roles, 'connected_slaves')),
