@@ -53,6 +53,11 @@ enum db_result db_exec(struct db *db, const char *sql, size_t len,
 enum db_result db_execf(struct db *db, uint64_t *affected,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* a statement without result, and later what became of it: nothing else may
+ * be asked in between */
+enum db_result db_send(struct db *db, const char *sql, size_t len);
+enum db_result db_receive(struct db *db);
+
 /* one statement with a result, stored; *res to be freed by the caller */
 enum db_result db_query(struct db *db, const char *sql, size_t len,
     MYSQL_RES **res);
@@ -74,6 +79,7 @@ void sql_free(struct sql *sql);
 void sql_add(struct sql *sql, const char *text);
 void sql_addf(struct sql *sql, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void sql_number(struct sql *sql, uint64_t n);
 /* 'escaped' with quotes */
 void sql_quote(struct sql *sql, struct db *db, const char *data, size_t len);
 /* ms since 1970 as 'YYYY-MM-DD hh:mm:ss.mmm'; negative: NULL */

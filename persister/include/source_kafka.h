@@ -8,10 +8,11 @@
 /* NULL: logged */
 struct source_kafka *source_kafka_new(struct worker *w);
 /* leaves the group, its offsets committed */
-void source_kafka_free(struct source_kafka *kafka);
+void source_kafka_free(struct worker *w);
 
-/* takes messages until a batch is full or its time is over */
-void source_kafka_gather(struct worker *w, int timeout_ms);
+/* takes up to max messages, until the time of a batch is over; without a
+ * timeout those that are here */
+void source_kafka_gather(struct worker *w, int timeout_ms, int max);
 
 /* nothing is fetched meanwhile, but the group is told that we live */
 void source_kafka_idle(struct worker *w, int timeout_ms);

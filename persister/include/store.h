@@ -28,6 +28,7 @@ struct store {
     uint32_t    *table;         /* hash of user and lane → row + 1 */
     size_t       table_size;
     struct sql   sql;
+    bool         overlap;       /* messages are taken while MySQL works */
     bool         impatient;     /* waits 1 s for a lock instead of 5 */
 };
 
@@ -39,5 +40,8 @@ void store_round(struct worker *w);
 
 /* anything store_round would store now */
 bool store_ready(struct worker *w);
+
+/* events that wait for the next batch, up to what one holds */
+int store_waiting(struct worker *w);
 
 #endif

@@ -27,6 +27,7 @@ struct worker {
     unsigned             seed;
 
     struct db            db;
+    bool                 db_busy;       /* an answer of MySQL is outstanding */
     struct rds           rds;
     struct backoff       db_wait, rds_wait, store_wait;
 

@@ -13,6 +13,7 @@
 #include <time.h>
 #include "log.h"
 #include "metrics.h"
+#include "ticket_text.h"
 
 #define IDLE_MS        5000     /* a session unused for longer is pinged */
 #define ANSWER_SECONDS 20u      /* a statement without answer is given up */
@@ -296,6 +297,25 @@ db_execf(struct db *db, uint64_t *affected, const char *format, ...)
 }
 
 enum db_result
+db_send(struct db *db, const char *sql, size_t len)
+{
+    if (db->mysql == NULL)
+        return not_connected(db);
+    db->used_at = now_ms();
+    return mysql_send_query(db->mysql, sql, (unsigned long) len) == 0
+        ? DB_OK : failed(db);
+}
+
+enum db_result
+db_receive(struct db *db)
+{
+    if (db->mysql == NULL)
+        return not_connected(db);
+    db->used_at = now_ms();
+    return mysql_read_query_result(db->mysql) == 0 ? DB_OK : failed(db);
+}
+
+enum db_result
 db_query(struct db *db, const char *sql, size_t len, MYSQL_RES **res)
 {
     *res = NULL;
@@ -421,16 +441,30 @@ sql_quote(struct sql *sql, struct db *db, const char *data, size_t len)
 }
 
 void
+sql_number(struct sql *sql, uint64_t n)
+{
+    char text[21], *p = text + sizeof text - 1;
+
+    *p = '\0';
+    do {
+        *--p = (char) ('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    sql_add(sql, p);
+}
+
+void
 sql_time(struct sql *sql, int64_t ms)
 {
-    struct tm tm;
-    time_t seconds = (time_t) (ms / 1000);
+    char text[1 + TICKET_TIME_LEN + 1] = "'";
 
-    if (ms < 0 || gmtime_r(&seconds, &tm) == NULL) {
+    if (ms < 0) {
         sql_add(sql, "NULL");
         return;
     }
-    sql_addf(sql, "'%04d-%02d-%02d %02d:%02d:%02d.%03d'", tm.tm_year + 1900,
-        tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-        (int) (ms % 1000));
+    /* 2026-11-21T10:00:00.123Z without its letters */
+    ticket_time_format(text + 1, ms);
+    text[11] = ' ';
+    strcpy(text + TICKET_TIME_LEN, "'");
+    sql_add(sql, text);
 }

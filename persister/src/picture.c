@@ -185,6 +185,8 @@ read_some(struct worker *w, struct lane **lanes, size_t n)
 enum db_result
 picture_read(struct worker *w, struct lane **lanes, size_t n)
 {
+    if (w->db_busy)
+        return DB_TRANSIENT;
     for (size_t i = 0; i < n; i += TOGETHER) {
         size_t some = n - i < TOGETHER ? n - i : TOGETHER;
         enum db_result r = read_some(w, lanes + i, some);

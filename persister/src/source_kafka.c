@@ -14,7 +14,7 @@
 #include "tick.h"
 
 #define RECOUNT_MS 30000
-#define CLOSE_MS   10000        /* for leaving the group */
+#define CLOSE_MS   15000        /* for leaving the group */
 #define COUNT_MS   1000         /* for the number of partitions */
 #define SEEK_MS    5000
 
@@ -250,14 +250,14 @@ set_idle(struct source_kafka *k, bool idle)
 }
 
 void
-source_kafka_gather(struct worker *w, int timeout_ms)
+source_kafka_gather(struct worker *w, int timeout_ms, int max)
 {
     struct source_kafka *k = w->kafka;
     int64_t until = tick_ms() + timeout_ms;
     rd_kafka_message_t *msg;
 
     set_idle(k, false);
-    for (int n = 0; n < w->conf->persister.batch_events; n++) {
+    for (int n = 0; n < max; n++) {
         int64_t left = until - tick_ms();
         if ((msg = k->parked) != NULL)
             k->parked = NULL;
@@ -383,6 +383,7 @@ settings(struct worker *w, char *error, size_t size)
         { "auto.commit.interval.ms", "1000" },
         { "auto.offset.reset", "earliest" },
         { "session.timeout.ms", "10000" },
+        { "socket.timeout.ms", "10000" },
         { "topic.metadata.refresh.interval.ms", "30000" },
         { "fetch.wait.max.ms", "100" },
         { "queued.max.messages.kbytes", "16384" },
@@ -443,47 +444,59 @@ source_kafka_new(struct worker *w)
     struct source_kafka *k = calloc(1, sizeof *k);
     char error[512] = "no memory";
 
+    w->kafka = k;
     if (k != NULL)
         k->storage = malloc((size_t) w->conf->kafka.max_event_bytes + 1);
-    if (k != NULL && k->storage != NULL) {
-        w->kafka = k;
-        if (join(w, error, sizeof error))
-            return k;
-    }
+    if (k != NULL && k->storage != NULL && join(w, error, sizeof error))
+        return k;
     log_error("worker %d: kafka: %s", w->number, error);
     if (k != NULL)
-        source_kafka_free(k);
-    w->kafka = NULL;
+        source_kafka_free(w);
     return NULL;
 }
 
-static void
-leave(struct source_kafka *k)
+/* what consumer_close does, but not for ever when no broker answers */
+static bool
+leave(struct worker *w)
 {
+    struct source_kafka *k = w->kafka;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(k->rk);
     int64_t until = tick_ms() + CLOSE_MS;
 
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(k->rk, queue);
     bool closing = error == NULL;
     rd_kafka_error_destroy(error);
-    while (closing && !rd_kafka_consumer_closed(k->rk) && tick_ms() < until)
-        rd_kafka_queue_poll_callback(queue, 100);
+    while (closing && !rd_kafka_consumer_closed(k->rk) && tick_ms() < until) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 100);
+        if (event == NULL)
+            continue;
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
+            on_rebalance(k->rk, rd_kafka_event_error(event),
+                rd_kafka_event_topic_partition_list(event), w);
+        rd_kafka_event_destroy(event);
+    }
     rd_kafka_queue_destroy(queue);
+    return rd_kafka_consumer_closed(k->rk);
 }
 
 void
-source_kafka_free(struct source_kafka *k)
+source_kafka_free(struct worker *w)
 {
+    struct source_kafka *k = w->kafka;
+
     if (k->parked != NULL)
         rd_kafka_message_destroy(k->parked);
     k->parked = NULL;
-    if (k->rk != NULL)
-        leave(k);
     if (k->topic != NULL)
         rd_kafka_topic_destroy(k->topic);
-    if (k->rk != NULL)
+    /* to destroy one that is still at it would wait without end */
+    if (k->rk != NULL && leave(w))
         rd_kafka_destroy_flags(k->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    else if (k->rk != NULL)
+        log_warn("worker %d: kafka does not answer, the group was not left",
+            w->number);
     free(k->parts);
     free(k->storage);
     free(k);
+    w->kafka = NULL;
 }

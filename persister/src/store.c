@@ -70,25 +70,35 @@ leave_out(struct worker *w, struct item *items, size_t *n)
     return r;
 }
 
-static void
-count(struct worker *w, const struct item *items, size_t n, double seconds)
+struct tally {
+    int64_t events, kafka;
+};
+
+static struct tally
+tally(const struct item *items, size_t n)
 {
-    int64_t events = 0, kafka = 0;
+    struct tally t = { 0, 0 };
 
     for (size_t i = 0; i < n; i++) {
         const struct lane *lane = items[i].lane;
         for (uint32_t k = 1; k <= items[i].n; k++)
             if (!lane_at(lane, lane->picture.applied + k)->from_outbox)
-                kafka++;
-        events += items[i].n;
+                t.kafka++;
+        t.events += items[i].n;
     }
-    metric_add(M_APPLIED_KAFKA, kafka);
-    metric_add(M_APPLIED_OUTBOX, events - kafka);
+    return t;
+}
+
+static void
+count(struct worker *w, struct tally t, size_t n, double seconds)
+{
+    metric_add(M_APPLIED_KAFKA, t.kafka);
+    metric_add(M_APPLIED_OUTBOX, t.events - t.kafka);
     metric_add(M_BATCHES, 1);
-    histogram_observe(H_BATCH_EVENTS, (double) events);
+    histogram_observe(H_BATCH_EVENTS, (double) t.events);
     histogram_observe(H_COMMIT, seconds);
     log_debug("worker %d: %" PRId64 " events of %zu lanes in %.1f ms",
-        w->number, events, n, seconds * 1000);
+        w->number, t.events, n, seconds * 1000);
 }
 
 /* after COMMIT */
@@ -114,8 +124,8 @@ advance(struct worker *w, const struct item *items, size_t n)
 }
 
 static enum db_result
-write_batch(struct worker *w, struct item *items, size_t *n, size_t *upserts,
-    size_t *deletes)
+write_batch(struct worker *w, struct item *items, size_t *n, struct tally *t,
+    size_t *upserts, size_t *deletes)
 {
     enum db_result r;
     bool held;
@@ -130,6 +140,7 @@ write_batch(struct worker *w, struct item *items, size_t *n, size_t *upserts,
         if ((r = leave_out(w, items, n)) != DB_OK || *n == 0)
             return r;
     }
+    *t = tally(items, *n);
     if ((r = store_definitions(w, items, *n)) != DB_OK
         || (r = store_rows(w, items, *n, upserts, deletes)) != DB_OK)
         return r;
@@ -143,7 +154,8 @@ store_batch(struct worker *w, struct item *items, size_t n)
     double began = tick_seconds();
     size_t upserts = 0, deletes = 0;
     size_t all = n;
-    enum db_result r = write_batch(w, items, &n, &upserts, &deletes);
+    struct tally t = { 0, 0 };
+    enum db_result r = write_batch(w, items, &n, &t, &upserts, &deletes);
 
     if (r != DB_OK) {
         log_debug("worker %d: batch of %zu lanes: %u %s %s", w->number, n,
@@ -159,7 +171,7 @@ store_batch(struct worker *w, struct item *items, size_t n)
     if (n > 0) {
         metric_add(M_ROWS_UPSERTED, (int64_t) upserts);
         metric_add(M_ROWS_DELETED, (int64_t) deletes);
-        count(w, items, n, tick_seconds() - began);
+        count(w, t, n, tick_seconds() - began);
         advance(w, items, n);
     }
     return DB_OK;
@@ -325,7 +337,9 @@ store_round(struct worker *w)
 
     if (n > 0) {
         set_patience(w, false);
+        w->store.overlap = true;
         enum db_result r = store_batch(w, items, n);
+        w->store.overlap = false;
         if (r == DB_OK)
             w->store_wait = (struct backoff) { 0, 0 };
         else
@@ -345,4 +359,20 @@ store_ready(struct worker *w)
         if (is_ready(lane, now))
             return true;
     return false;
+}
+
+int
+store_waiting(struct worker *w)
+{
+    uint32_t max = (uint32_t) w->conf->persister.batch_events, n = 0;
+    int64_t now = tick_ms();
+    struct lane *lane;
+
+    TAILQ_FOREACH(lane, &w->lanes.busy, busy) {
+        if (!lane->alone && !lane->stopped && is_ready(lane, now))
+            n += lane_run(lane, max - n);
+        if (n >= max)
+            break;
+    }
+    return (int) n;
 }

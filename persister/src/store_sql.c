@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "definition.h"
+#include "source_kafka.h"
 
 #define ROWS_MAX  1000          /* in one statement */
 #define BYTES_MAX (1 << 20)
@@ -174,7 +175,9 @@ add_upsert(struct sql *sql, struct db *db, const struct row *row)
     sql_quote(sql, db, user.data, user.len);
     sql_add(sql, ",");
     sql_quote(sql, db, row->lane->ticket.data, row->lane->ticket.len);
-    sql_addf(sql, ",%" PRIu64 ",", r->holding);
+    sql_add(sql, ",");
+    sql_number(sql, r->holding);
+    sql_add(sql, ",");
     sql_quote(sql, db, id.data, id.len);
     sql_add(sql, ",");
     sql_time(sql, r->time);
@@ -211,6 +214,24 @@ static const struct {
       add_delete }
 };
 
+/* While MySQL is at it, the messages of the next batch are decoded.  Rows and
+ * records of this one may be gone afterwards, if Kafka takes a partition from
+ * us meanwhile: nothing may look at them any more. */
+static enum db_result
+execute_last(struct worker *w, const struct sql *sql)
+{
+    if (!w->store.overlap || w->kafka == NULL)
+        return db_exec(&w->db, sql->data, sql->len, NULL);
+
+    enum db_result r = db_send(&w->db, sql->data, sql->len);
+    if (r != DB_OK)
+        return r;
+    w->db_busy = true;
+    source_kafka_gather(w, 0, w->conf->persister.batch_events);
+    w->db_busy = false;
+    return db_receive(&w->db);
+}
+
 /* those rows that are deleted, or those that are not */
 static enum db_result
 write_rows(struct worker *w, size_t rows, bool deleted, size_t *written)
@@ -234,7 +255,8 @@ write_rows(struct worker *w, size_t rows, bool deleted, size_t *written)
         sql_add(sql, statements[deleted].tail);
         if (sql->failed)
             return DB_TRANSIENT;
-        enum db_result r = db_exec(&w->db, sql->data, sql->len, NULL);
+        enum db_result r = !deleted && i == rows
+            ? execute_last(w, sql) : db_exec(&w->db, sql->data, sql->len, NULL);
         if (r != DB_OK)
             return r;
     }
@@ -248,8 +270,8 @@ store_rows(struct worker *w, const struct item *items, size_t n,
     size_t rows = collect(&w->store, items, n);
 
     qsort(w->store.rows, rows, sizeof *w->store.rows, by_key);
-    enum db_result r = write_rows(w, rows, false, upserts);
+    enum db_result r = write_rows(w, rows, true, deletes);
     if (r == DB_OK)
-        r = write_rows(w, rows, true, deletes);
+        r = write_rows(w, rows, false, upserts);
     return r;
 }

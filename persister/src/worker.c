@@ -113,9 +113,11 @@ static void
 gather(struct worker *w)
 {
     int timeout = has_work(w) ? 0 : TICK_MS;
+    int room = w->conf->persister.batch_events - store_waiting(w);
 
     if (w->kafka != NULL) {
-        source_kafka_gather(w, timeout);
+        if (room > 0)
+            source_kafka_gather(w, timeout, room);
         return;
     }
     if (timeout > w->conf->persister.poll_ms)
@@ -203,8 +205,7 @@ run(void *data)
         metric_add(M_WORKERS_BACKING_OFF, -1);
     finish(w);
     if (w->kafka != NULL)
-        source_kafka_free(w->kafka);
-    w->kafka = NULL;
+        source_kafka_free(w);
     lanes_clear(&w->lanes);
     rds_close(&w->rds);
     db_close(&w->db);
@@ -248,7 +249,7 @@ worker_start(const struct conf *conf, int number)
 
     log_error("worker %d could not be started", number);
     if (w->kafka != NULL)
-        source_kafka_free(w->kafka);
+        source_kafka_free(w);
     worker_free(w);
     return NULL;
 }

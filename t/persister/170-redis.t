@@ -4,6 +4,7 @@
 Redis says which numbers were given; without that answer nothing new is stored.
 """
 
+import atexit
 import os
 import signal
 import time
@@ -15,7 +16,10 @@ database, office, topic = Database(), Office(), Topic(partitions=2)
 redis = office.redis
 proxy = Proxy(env("REDIS_HOST"), env("REDIS_PORT"))
 proxy.open()
-persister = Persister(database, topic, redis_uri=f"redis://127.0.0.1:{proxy.port}/{REDIS_DB}")
+user = f"persister-{topic.name}"
+atexit.register(redis, "ACL", "DELUSER", user)
+redis("ACL", "SETUSER", user, "on", ">secret", "~*", "&*", "+@all")
+persister = Persister(database, topic, redis_uri=f"redis://{user}:secret@127.0.0.1:{proxy.port}/{REDIS_DB}")
 persister.assigned(2)
 for ticket, lanes in ("sale", 2), ("quiet", 1), ("forgotten", 2):
     office.create(ticket, lanes=lanes)
@@ -24,9 +28,13 @@ for ticket, lanes in ("sale", 2), ("quiet", 1), ("forgotten", 2):
 
 # ---------------------------------------------------------------- lost acks
 
-redis("HSET", key("quiet"), "persisted:0", "1-400")
-redis("XADD", key("quiet", "outbox:0"), "1-500", "1", "as if it had never been trimmed")
-ok(wait_for(lambda: office.persisted("quiet") == "1-500"), "an ack that got lost is repeated")
+redis("ACL", "SETUSER", user, "-xtrim")
+topic.produce(office.book("quiet", users(100, "not-acknowledged")))
+ok(wait_for(lambda: progress(database, "quiet") == 600), "felt: stored, but Redis does not learn of it")
+equal(office.persisted("quiet"), "1-500", "as the ack is refused")
+equal(redis("XLEN", key("quiet", "outbox:0")), 100, "and the outbox not trimmed")
+redis("ACL", "SETUSER", user, "+xtrim")
+ok(wait_for(lambda: office.persisted("quiet") == "1-600"), "an ack that got lost is repeated")
 equal(redis("XLEN", key("quiet", "outbox:0")), 0, "the outbox is trimmed")
 
 # ---------------------------------------------------------------- Redis out of reach
@@ -43,15 +51,15 @@ agree(office, database, "sale", "Redis is back: it is stored and acknowledged", 
 
 replid = redis("HGET", key("quiet"), "history")
 redis("HDEL", key("quiet"), "history")
-topic.produce([event("booked", 1763719200123, "quiet", 0, 1, 501, user="nobody", quantity=1, booking_id=event_id(
-    "quiet", 0, 1, 501), holding=1, holding_id=event_id("quiet", 0, 1, 501))])
+topic.produce([event("booked", 1763719200123, "quiet", 0, 1, 601, user="nobody", quantity=1, booking_id=event_id(
+    "quiet", 0, 1, 601), holding=1, holding_id=event_id("quiet", 0, 1, 601))])
 topic.produce(office.book("sale", users(100, "open")))
 agree(office, database, "sale", "one ticket is closed: the others go on")
-equal(progress(database, "quiet"), 500, "its lane waits: nobody can say what was given")
+equal(progress(database, "quiet"), 600, "its lane waits: nobody can say what was given")
 ok(wait_for(lambda: redis("SISMEMBER", "tickets:recover", "quiet") == 1), "the sweep asks for its recovery")
 redis("HSET", key("quiet"), "history", replid)
 ok(wait_for(lambda: persister.metric("malformed_total") == 1), "open again, Redis says that the number was never given")
-equal(progress(database, "quiet"), 500, "and it is not stored")
+equal(progress(database, "quiet"), 600, "and it is not stored")
 redis("SREM", "tickets:recover", "quiet")
 
 # ---------------------------------------------------------------- the hash is gone

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Kafka is away, comes back, gets more partitions: the outbox goes on, and nothing is stored twice.
+
+A group that hears nothing from Kafka gives its partitions up; the lanes stay with whoever had them, until
+the next assignment, as two appliers are harmless and none would be a standstill.
+"""
+
+import os
+import signal
+import time
+
+from base import Database, done, env, equal, ok, wait_for
+from core import Office, Persister, Topic, agree, kafka_and_outbox, stored, users
+
+database, office, topic = Database(), Office(), Topic(partitions=2)
+hurry = {"property": "session.timeout.ms=3000;heartbeat.interval.ms=500;topic.metadata.refresh.interval.ms=1000;"
+                     "reconnect.backoff.max.ms=1000"}
+persister = Persister(database, topic, kafka=hurry)
+persister.assigned(2)
+office.create("sale", lanes=3)
+topic.produce(office.book("sale", users(500)))
+agree(office, database, "sale", "some are stored")
+with open(env("KAFKA_PID"), encoding="ascii") as file:
+    kafka = int(file.read())
+
+# ---------------------------------------------------------------- away for a while
+
+os.kill(kafka, signal.SIGSTOP)
+try:
+    for turn in range(10):
+        began = time.monotonic()
+        office.book("sale", users(200, f"away-{turn}"))
+        ok(stored(office, database, "sale", 15), f"Kafka sleeps: 200 more are stored ({time.monotonic() - began:.1f} s)")
+        time.sleep(max(0, 1 - (time.monotonic() - began)))
+    ok("revoking assignment" in persister.log(), "felt: the group has given its partitions up")
+finally:
+    os.kill(kafka, signal.SIGCONT)
+agree(office, database, "sale", "the rows are right")
+before = persister.metric("messages_total")
+topic.produce(office.book("sale", users(500, "back")))
+agree(office, database, "sale", "Kafka wakes up: it goes on")
+ok(wait_for(lambda: persister.metric("messages_total") - before >= 500, 30), "messages are read again")
+
+# ---------------------------------------------------------------- more partitions
+
+topic.partitions(5)
+for turn in range(5):
+    topic.produce(office.book("sale", users(100, f"wide-{turn}")) + office.cancel("sale", users(500)[turn::5]))
+    agree(office, database, "sale", "the topic gets more partitions: every event is stored")
+    time.sleep(1)
+ok(wait_for(lambda: "has 5 partitions" in persister.log(), 40), "the number is read again")
+kafka_before, outbox_before = kafka_and_outbox(persister)
+persister.assigned(5)
+time.sleep(1)
+topic.produce(office.book("sale", users(500, "five")))
+agree(office, database, "sale", "all five are ours")
+ok(kafka_and_outbox(persister)[0] >= kafka_before + 490, "and Kafka is the road again")
+
+# ---------------------------------------------------------------- stopped and started without it
+
+os.kill(kafka, signal.SIGSTOP)
+try:
+    began = time.monotonic()
+    equal(persister.stop(), 0, "SIGTERM ends it well while Kafka sleeps")
+    ok(time.monotonic() - began < 25, f"and soon enough ({time.monotonic() - began:.1f} s)")
+    persister = Persister(database, topic, kafka=hurry)
+    office.book("sale", users(100, "asleep"))
+    time.sleep(1)
+finally:
+    os.kill(kafka, signal.SIGCONT)
+agree(office, database, "sale", "started while Kafka slept, it begins when Kafka wakes up", 60)
+equal(persister.stop(), 0, "SIGTERM ends it well")
+done()
