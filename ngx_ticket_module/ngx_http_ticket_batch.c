@@ -234,6 +234,10 @@ ngx_http_ticket_batch_flush_node(ngx_http_ticket_batches_t *batches,
     ngx_uint_t    i, n;
     ngx_queue_t   commands;
 
+    /* who is refused here may bring commands that need room for their node */
+
+    node->pending++;
+
     for (i = 0; i < NGX_HTTP_TICKET_BATCH_KINDS; i++) {
 
         while (!ngx_queue_empty(&node->commands[i])) {
@@ -249,6 +253,10 @@ ngx_http_ticket_batch_flush_node(ngx_http_ticket_batches_t *batches,
                                              NGX_HTTP_TICKET_NOT_DONE);
             }
         }
+    }
+
+    if (--node->pending == 0) {
+        ngx_queue_insert_head(&batches->idle, &node->idle);
     }
 }
 
@@ -347,8 +355,10 @@ ngx_http_ticket_batch_node(ngx_http_ticket_batches_t *batches,
         return node;
     }
 
-    if (batches->nnodes >= NGX_HTTP_TICKET_BATCH_NODES
-        && !ngx_queue_empty(&batches->idle))
+    /* more than these only while they all have commands */
+
+    while (batches->nnodes >= NGX_HTTP_TICKET_BATCH_NODES
+           && !ngx_queue_empty(&batches->idle))
     {
         q = ngx_queue_last(&batches->idle);
         node = ngx_queue_data(q, ngx_http_ticket_batch_node_t, idle);

@@ -1,8 +1,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <librdkafka/rdkafka.h>
 #include "ngx_http_ticket_kafka.h"
@@ -151,7 +149,6 @@ ngx_http_ticket_kafka_start(ngx_http_ticket_kafka_t *kafka)
 {
     char              error[256];
     u_char           *name;
-    sigset_t          all, old;
     rd_kafka_t       *rk;
     const char       *what;
     rd_kafka_conf_t  *rdconf;
@@ -171,17 +168,9 @@ ngx_http_ticket_kafka_start(ngx_http_ticket_kafka_t *kafka)
     rd_kafka_conf_set_stats_cb(rdconf, ngx_http_ticket_kafka_stats);
     rd_kafka_conf_set_log_cb(rdconf, ngx_http_ticket_kafka_log);
 
-    /* signals are for the worker's own thread; librdkafka forgets a few */
-
-    (void) sigfillset(&all);
-    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
-
-    rk = rd_kafka_new(RD_KAFKA_PRODUCER, rdconf, error, sizeof(error));
-
-    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+    rk = ngx_http_ticket_kafka_conf_start(rdconf, error, sizeof(error));
 
     if (rk == NULL) {
-        rd_kafka_conf_destroy(rdconf);
         ngx_log_error(NGX_LOG_ERR, kafka->log, 0,
                       "ticket kafka: no producer, events stay in Redis: %s",
                       error);

@@ -246,6 +246,30 @@ ngx_http_ticket_kafka_conf_get(rd_kafka_conf_t *rdconf, const char *name,
 }
 
 
+rd_kafka_t *
+ngx_http_ticket_kafka_conf_start(rd_kafka_conf_t *rdconf, char *error,
+    size_t size)
+{
+    sigset_t     all, old;
+    rd_kafka_t  *rk;
+
+    /* signals are for the worker's own thread; the mock cluster forgets it */
+
+    (void) sigfillset(&all);
+    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
+
+    rk = rd_kafka_new(RD_KAFKA_PRODUCER, rdconf, error, size);
+
+    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+
+    if (rk == NULL) {
+        rd_kafka_conf_destroy(rdconf);
+    }
+
+    return rk;
+}
+
+
 ngx_int_t
 ngx_http_ticket_kafka_conf_destroy(rd_kafka_t *rk, ngx_msec_t timeout,
     ngx_log_t *log)

@@ -1,6 +1,6 @@
 /*
- * The configuration of a producer, and its end in a thread of its own: what
- * of librdkafka needs no event loop.
+ * The configuration of a producer, its start, and its end in a thread of its
+ * own: what of librdkafka needs no event loop.
  */
 
 #ifndef _NGX_HTTP_TICKET_KAFKA_CONF_H_INCLUDED_
@@ -17,6 +17,11 @@
  * not shown, they may be secrets. */
 rd_kafka_conf_t *ngx_http_ticket_kafka_conf_make(
     ngx_http_ticket_kafka_conf_t *conf, const char **what, u_char **name);
+
+/* rd_kafka_new() with no signal going to its threads; takes rdconf.  NULL: a
+ * sentence in error. */
+rd_kafka_t *ngx_http_ticket_kafka_conf_start(rd_kafka_conf_t *rdconf,
+    char *error, size_t size);
 
 /* rd_kafka_destroy() joins threads that may wait for a name server: it gets a
  * thread of its own, which is waited for that long.  NGX_AGAIN: it is not done

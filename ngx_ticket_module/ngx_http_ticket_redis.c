@@ -151,6 +151,7 @@ ngx_http_ticket_redis_connect(ngx_http_ticket_redis_t *redis)
     redis->offset_seen = 0;
     redis->ticks = 0;
     redis->asking = 0;
+    redis->overdue = 0;
     ngx_memzero(&redis->info, sizeof(ngx_http_ticket_redis_info_t));
 
     redis->state = NGX_HTTP_TICKET_REDIS_CONNECT;
@@ -539,21 +540,23 @@ ngx_http_ticket_redis_opened(ngx_http_ticket_redis_t *redis)
 static void
 ngx_http_ticket_redis_tick(ngx_http_ticket_redis_t *redis)
 {
-    uint64_t    oldest, waited;
+    uint64_t    oldest;
     ngx_msec_t  limit;
+    ngx_uint_t  overdue;
 
+    limit = ngx_max(3 * redis->conf->timeout, 3000);
     oldest = ngx_http_ticket_redis_oldest(redis);
 
-    if (oldest) {
-        limit = ngx_max(3 * redis->conf->timeout, 3000);
-        waited = (ngx_http_ticket_usec() - oldest) / 1000;
+    overdue = oldest && (ngx_http_ticket_usec() - oldest) / 1000 > limit;
 
-        if (waited > limit) {
-            ngx_http_ticket_redis_drop(redis, "no answer within %M ms",
-                                       limit);
-            return;
-        }
+    /* once may be ourselves: a worker that was stopped reads first */
+
+    if (overdue && redis->overdue) {
+        ngx_http_ticket_redis_drop(redis, "no answer within %M ms", limit);
+        return;
     }
+
+    redis->overdue = overdue;
 
     ngx_add_timer(&redis->timer, NGX_HTTP_TICKET_REDIS_TICK);
 

@@ -101,9 +101,10 @@ ngx_int_t ngx_http_ticket_redis_command(ngx_http_ticket_redis_t *redis,
     ngx_uint_t argc, const char **argv, const size_t *argvlen,
     ngx_http_ticket_redis_pt handler, void *data);
 
-/* Redis' clock in ms at the moment `deadline` (in ngx_http_ticket_usec()) of
- * ours, never later than the truth; each reply of a script tells it.  0 while
- * none has come, which a ready connection rules out. */
+/* The last whole millisecond of Redis' clock before the moment `deadline` (in
+ * ngx_http_ticket_usec()) of ours, never later than the truth; each reply of a
+ * script tells it.  0 while none has come, which a ready connection rules
+ * out. */
 int64_t ngx_http_ticket_redis_clock(ngx_http_ticket_redis_t *redis,
     uint64_t deadline);
 

@@ -4,7 +4,8 @@
 #include "ticket_scripts.h"
 
 
-#define NGX_HTTP_TICKET_CLOCK_AGE   10000000    /* microseconds */
+#define NGX_HTTP_TICKET_CLOCK_AGE    10000000    /* microseconds */
+#define NGX_HTTP_TICKET_CLOCK_DRIFT  1000        /* in so many, at most 1 */
 
 
 static void ngx_http_ticket_redis_catalogue_done(void *data,
@@ -251,9 +252,18 @@ ngx_http_ticket_redis_clock_seen(ngx_http_ticket_redis_t *redis,
 int64_t
 ngx_http_ticket_redis_clock(ngx_http_ticket_redis_t *redis, uint64_t deadline)
 {
+    int64_t  drift;
+
     if (redis->offset_seen == 0) {
         return 0;
     }
 
-    return ((int64_t) deadline + redis->offset) / 1000;
+    /* two clocks that are slewed run apart until the offset is seen anew */
+
+    drift = (ngx_http_ticket_usec() - redis->offset_seen)
+            / NGX_HTTP_TICKET_CLOCK_DRIFT;
+
+    /* a script acts to the end of the millisecond it is told */
+
+    return ((int64_t) deadline + redis->offset - drift) / 1000 - 1;
 }

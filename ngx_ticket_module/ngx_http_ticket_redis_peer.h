@@ -69,6 +69,7 @@ struct ngx_http_ticket_redis_s {
     unsigned                          up:1;     /* was ready */
     unsigned                          refused:1;    /* self-test said so */
     unsigned                          asking:1; /* a tick has no answer */
+    unsigned                          overdue:1;    /* at the last tick */
     unsigned                          destroyed:1;
     u_char                            reloading[NGX_HTTP_TICKET_SCRIPTS];
 };

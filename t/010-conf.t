@@ -342,11 +342,11 @@ EOC
     ok(!IO::Select->new($listener)->can_read(0.1), 'nobody came');
 
     is(system($nginx->command), 0, 'started');
-    ok(wait_for(5, sub { TicketRedis::text("$r/spied") =~ /connect/ }),
+    ok(wait_for(20, sub { TicketRedis::text("$r/spied") =~ /connect/ }),
        'a worker connects');
-    ok(wait_for(5, sub { TicketRedis::text("$r/spied") =~ /p?thr(?:ea)?d_create/ }),
+    ok(wait_for(20, sub { TicketRedis::text("$r/spied") =~ /p?thr(?:ea)?d_create/ }),
        'and has threads');
-    ok($nginx->quit(8), 'leaves');
+    ok($nginx->quit(20), 'leaves');
     $nginx->{main} = '';
 }
 

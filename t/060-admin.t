@@ -2,6 +2,7 @@
 
 use lib 't/lib';
 use TicketTest;
+use Test::More;
 
 plan 'no_plan';
 
@@ -223,3 +224,23 @@ GET /admin/tickets/concert/bookings
 [(qr/"code":"method_not_allowed"/) x 4]
 --- error_code eval
 [(405) x 4]
+
+
+
+
+=== TEST 18: the buyers of a large ticket come in pages
+--- tickets: ticket('concert');
+--- init
+redis('HSET', 'ticket:{concert}:buyers',
+    map { ("u$_", "1 1700000000000 concert:0:1-$_") } 1 .. 600);
+for my $accept ('text/csv', 'application/json') {
+    my ($cursor, $pages, %user) = (0, 0);
+    while (defined $cursor && $pages++ < 100) {
+        my $got = http("GET /admin/tickets/concert/bookings?limit=100"
+            . "&cursor=$cursor HTTP/1.0\r\nAccept: $accept\r\n\r\n");
+        $user{$_}++ for $got =~ /(?:^|"user":")(u\d+)[",]/mg;
+        ($cursor) = $got =~ /(?:^Ticket-Cursor: |"cursor":")(\d+)/m;
+    }
+    is(scalar keys %user, 600, "all of them, $accept");
+    cmp_ok($pages, '>', 3, 'not at once');
+}

@@ -46,7 +46,8 @@ POST /book?ticket=concert
 X-User: ann
 --- response_body_like: "code":"unavailable"
 --- error_code: 503
---- wait: 0.3
+--- init
+wait_for(20, sub { log_text() =~ /WRONGPASS/ });
 --- error_log
 ticket redis
 WRONGPASS
@@ -87,16 +88,17 @@ X-User: ann
 
 === TEST 5: no answer in time is 504, and the command does nothing afterwards
 --- tickets: ticket('concert');
+--- http_config eval
+$TicketTest::HttpConfig =~ s/timeout=5s/timeout=500ms/r
 --- init
 TicketRedis::pause();
 my $got = post('/book?ticket=concert', 'ann');
 like($got, qr{^HTTP/1.1 504 .*"code":"outcome_unknown"}s, 'no answer');
 like($got, qr{^Retry-After: \d+\r$}m, 'may be sent again');
 TicketRedis::go_on();
-Time::HiRes::sleep(0.5);
+ok(wait_for(20, sub { metric('pending') == 0 }), 'then an answer comes');
 is(redis('HGET', 'ticket:{concert}', 'remaining'), 10, 'nothing is sold');
 is(redis('EXISTS', 'ticket:{concert}:outbox:0'), 0, 'and no event made');
-ready();
 $got = post('/book?ticket=concert', 'ann');
 like($got, qr{^HTTP/1.1 201 }, 'and then it is');
 
@@ -136,9 +138,9 @@ like(post('/book?ticket=concert', 'ann'), qr{^HTTP/1.1 201 },
 redis('REPLICAOF', '127.0.0.1', 1);
 like(post('/book?ticket=concert', 'ann'),
      qr{^HTTP/1.1 503 .*"code":"(?:recovering|unavailable)"}s, 'not sold');
-ok(wait_for(12, sub { get('/ready') =~ /^HTTP\S+ 503/ }), 'not ready');
+ok(wait_for(20, sub { get('/ready') =~ /^HTTP\S+ 503/ }), 'not ready');
 redis('REPLICAOF', 'NO', 'ONE');
-ok(wait_for(12, sub { get('/ready') =~ /^HTTP\S+ 200/ }), 'ready again');
+ok(wait_for(20, sub { get('/ready') =~ /^HTTP\S+ 200/ }), 'ready again');
 like(post('/book?ticket=concert', 'ann'),
      qr{^HTTP/1.1 503 .*"code":"recovering"}s,
      'its history is another one now');
@@ -155,12 +157,14 @@ TicketRedis::pause();
 my @open = map {
     send_to("POST /book?ticket=$_->[0] HTTP/1.0\r\nX-User: u$_->[1]\r\n\r\n")
 } map { my $t = $_; map { [$t, $_] } 1 .. 4 } qw(concert opera);
-Time::HiRes::sleep(0.3);
+ok(wait_for(20, sub {
+    metric('requests_total{action="book",result="overloaded"}') == 4
+}), 'four are turned away');
 is(metric('pending'), 4, 'four wait');
 TicketRedis::go_on();
 my @answers = answers(@open);
 is(scalar(grep { /^HTTP\/1.1 503 .*"code":"overloaded"/s } @answers), 4,
-   'four are turned away');
+   'at once');
 is(scalar(grep { /^HTTP\/1.1 201 .*"ticket":"concert"/s } @answers), 2,
    'two of one ticket');
 is(scalar(grep { /^HTTP\/1.1 201 .*"ticket":"opera"/s } @answers), 2,
@@ -173,7 +177,7 @@ is(metric('pending'), 0, 'nobody waits');
 --- tickets: ticket('concert');
 --- init
 redis('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-ok(wait_for(5, sub { metric('redis_connects_total') == 2 }), 'connected again');
+ok(wait_for(20, sub { metric('redis_connects_total') == 2 }), 'connected again');
 is(metric('redis_disconnects_total'), 1, 'and counted');
 like(post('/book?ticket=concert', 'ann'), qr{^HTTP/1.1 201 }, 'sells');
 --- errors
@@ -184,7 +188,7 @@ like(post('/book?ticket=concert', 'ann'), qr{^HTTP/1.1 201 }, 'sells');
 --- tickets: ticket('concert');
 --- init
 TicketRedis::restart();
-ok(wait_for(10, sub { get('/ready') =~ /^HTTP\S+ 200/ }), 'connected again');
+ok(wait_for(20, sub { get('/ready') =~ /^HTTP\S+ 200/ }), 'connected again');
 like(post('/book?ticket=concert', 'ann'),
      qr{^HTTP/1.1 503 .*"code":"recovering"}s, 'nobody knows this ticket');
 is(redis('SCARD', 'tickets:recover'), 0, 'what is not there is not queued');
@@ -199,7 +203,7 @@ redis('ACL', 'SETUSER', 'edge', 'on', '>x', '~*', '+@all', '-xadd');
 "ticket_redis redis://edge:x\@127.0.0.1:$TicketTest::RedisPort/3; ticket_kafka off;"
 --- not_ready
 --- init
-Time::HiRes::sleep(0.3);
+wait_for(20, sub { log_text() =~ /self-test/ });
 --- request eval
 ["GET /ready", "POST /book?ticket=concert"]
 --- more_headers
@@ -222,10 +226,10 @@ redis('ACL', 'SETUSER', 'edge', 'on', '>x', '~*', '+@all');
 --- init
 redis('ACL', 'SETUSER', 'edge', '-hset');
 my $got;
-ok(wait_for(9, sub { ($got = get('/ready')) =~ /^HTTP\S+ 503/ }), 'red');
+ok(wait_for(20, sub { ($got = get('/ready')) =~ /^HTTP\S+ 503/ }), 'red');
 like($got, qr/self-test/, 'for its reason');
 redis('ACL', 'SETUSER', 'edge', '+hset');
-ok(wait_for(9, sub { get('/ready') =~ /^HTTP\S+ 200/ }), 'green again');
+ok(wait_for(20, sub { get('/ready') =~ /^HTTP\S+ 200/ }), 'green again');
 --- errors
 --- after
 redis('ACL', 'DELUSER', 'edge');
@@ -236,7 +240,7 @@ redis('ACL', 'DELUSER', 'edge');
 --- init
 redis('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
 my $got;
-ok(wait_for(9, sub { ($got = get('/ready')) =~ /^HTTP\S+ 503/ }), 'red');
+ok(wait_for(20, sub { ($got = get('/ready')) =~ /^HTTP\S+ 503/ }), 'red');
 like($got, qr/noeviction/, 'for its reason');
 redis('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
 
@@ -248,13 +252,13 @@ redis('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
 TicketRedis::pause();
 my $s = send_to("POST /book?ticket=concert HTTP/1.1\r\nHost: x\r\n"
     . "X-User: ann\r\n\r\n");
-Time::HiRes::sleep(0.1);
+ok(wait_for(20, sub { metric('pending') == 1 }), 'waits');
 close $s;
-ok(wait_for(2, sub {
+ok(wait_for(20, sub {
     metric('requests_total{action="book",result="client_closed"}') == 1
 }), 'seen at once');
 TicketRedis::go_on();
-ok(wait_for(2, sub { metric('pending') == 0 }), 'answered all the same');
+ok(wait_for(20, sub { metric('pending') == 0 }), 'answered all the same');
 is(redis('XLEN', 'ticket:{concert}:outbox:0'), 1, 'one event');
 is(redis('HGET', 'ticket:{concert}', 'remaining'), 9, 'one sold');
 
@@ -265,11 +269,11 @@ is(redis('HGET', 'ticket:{concert}', 'remaining'), 9, 'one sold');
 --- init
 TicketRedis::pause();
 my $s = send_to("POST /book?ticket=concert HTTP/1.0\r\nX-User: ann\r\n\r\n");
-Time::HiRes::sleep(0.1);
+ok(wait_for(20, sub { metric('pending') == 1 }), 'waits');
 my $start = Time::HiRes::time();
 TicketRedis::stop();
 like(answer($s), qr{^HTTP/1.1 504 .*"code":"outcome_unknown"}s, 'unknown');
-cmp_ok(Time::HiRes::time() - $start, '<', 0.7, 'before its time is up');
+cmp_ok(Time::HiRes::time() - $start, '<', 4, 'before its time is up');
 is(metric('redis_lost_total'), 1, 'counted');
 like(post('/book?ticket=concert', 'bob'),
      qr{^HTTP/1.1 503 .*"code":"unavailable"}s, 'the next one not even sent');
@@ -294,3 +298,25 @@ X-User: ann
 --- error_code: 503
 --- error_log
 cannot be used
+
+
+
+
+=== TEST 18: no command may still act when its 504 is due
+--- tickets: ticket('concert', capacity => 100);
+--- init
+my $monitor = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$RedisPort");
+print {$monitor} "MONITOR\r\n";
+is(scalar <$monitor>, "+OK\r\n", 'Redis tells what it is told, and when');
+post('/book?ticket=concert', "u$_") for 1 .. 20;
+my @over;
+local $SIG{ALRM} = sub { die "no more calls are seen\n" };
+alarm 20;
+while (@over < 20) {
+    my ($sec, $usec, $not_after) = <$monitor> =~
+        /^\+(\d+)\.(\d+) .*"EVALSHA".* "u\d+" "0" "1" "(\d+)" "0"\r$/ or next;
+    # a script acts to the end of the millisecond it is told
+    push @over, ($not_after + 1) * 1000 - $sec * 1e6 - $usec - 5e6;
+}
+alarm 0;
+is(scalar(grep { $_ > 0 } @over), 0, 'never after the timeout') or diag("@over");

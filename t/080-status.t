@@ -75,7 +75,7 @@ GET /ready
 --- init
 like(get('/ready'), qr/"memory":"warning:/, 'no maxmemory');
 redis('CONFIG', 'SET', 'maxmemory', '1gb');
-ok(wait_for(9, sub { get('/ready') !~ /"memory"/ }), 'a bound');
+ok(wait_for(20, sub { get('/ready') !~ /"memory"/ }), 'a bound');
 redis('CONFIG', 'SET', 'maxmemory', 0);
 
 
@@ -94,13 +94,13 @@ if (!$pid) {
         or POSIX::_exit(1);
 }
 my $got;
-ok(wait_for(15, sub { ($got = get('/ready')) =~ m{^\S+ 503} }), 'red');
+ok(wait_for(30, sub { ($got = get('/ready')) =~ m{^\S+ 503} }), 'red');
 like($got, qr/min-replicas-to-write/, 'for its reason');
 redis('CONFIG', 'SET', 'min-replicas-to-write', 1);
-ok(wait_for(9, sub { get('/ready') =~ m{^\S+ 200} }), 'green');
+ok(wait_for(20, sub { get('/ready') =~ m{^\S+ 200} }), 'green');
 kill 'KILL', $pid;
 waitpid $pid, 0;
-ok(wait_for(20, sub { ($got = get('/ready')) =~ m{^\S+ 503} }), 'red');
+ok(wait_for(30, sub { ($got = get('/ready')) =~ m{^\S+ 503} }), 'red');
 like($got . log_text(), qr/fewer replicas|NOREPLICAS/, 'one is missing');
 redis('CONFIG', 'SET', 'min-replicas-to-write', 0);
 --- errors
@@ -190,7 +190,7 @@ is(metric('workers'), 1, 'one');
 my $master = do { open my $f, '<', $Test::Nginx::Util::PidFile; <$f> + 0 };
 my ($worker) = split ' ', TicketRedis::text("/proc/$master/task/$master/children");
 kill 'KILL', $worker;
-ok(wait_for(5, sub { metric('workers') == 1 }), 'one');
+ok(wait_for(20, sub { metric('workers') == 1 }), 'one');
 ready();
 is(metric('pending'), 0, 'nobody waits');
 is(metric('redis_connections_ready'), 1, 'one connection');

@@ -91,7 +91,7 @@ sub start {
     $self->write_conf(%with);
     system($self->command) == 0 or die "nginx does not start: "
         . $self->log . "\n";
-    TicketTest::wait_for(5, sub { $self->master })
+    TicketTest::wait_for(20, sub { $self->master })
         or die "nginx has no pid file\n";
     return $self;
 }
@@ -133,12 +133,16 @@ sub bad {
 }
 
 
-# a worker is gone when nothing has its pid any more
+# processes are gone when nothing runs under their pids any more
 sub gone {
     my ($self, $seconds, @pids) = @_;
-    return TicketTest::wait_for($seconds, sub {
-        !grep { -e "/proc/$_" } @pids;
-    });
+    return TicketTest::wait_for($seconds, sub { !grep { alive($_) } @pids });
+}
+
+
+# a zombie only waits for its parent
+sub alive {
+    return TicketRedis::text("/proc/$_[0]/stat") =~ /\) [^Z]/;
 }
 
 
@@ -148,7 +152,7 @@ sub quit {
     my $pid = $self->master // return 1;
     my @pids = ($pid, $self->workers);
     kill 'QUIT', $pid;
-    return $self->gone($seconds // 10, @pids);
+    return $self->gone($seconds // 20, @pids);
 }
 
 
@@ -156,10 +160,10 @@ sub DESTROY {
     my $self = shift;
     local ($?, $@);
     my $pid = $self->master;
-    return if !$pid || !-e "/proc/$pid";
+    return if !$pid || !alive($pid);
     my @pids = ($pid, $self->workers);
     kill 'TERM', $pid;
-    return if $self->gone(3, @pids);
+    return if $self->gone(10, @pids);
     kill 'KILL', $pid, @pids;
 }
 

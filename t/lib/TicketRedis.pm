@@ -88,10 +88,15 @@ sub pause { kill 'STOP', $Pid }
 sub go_on { kill 'CONT', $Pid }
 
 
+# not one the kernel gives to clients: who connects to such a port while nobody
+# listens may come to talk to himself, and then it is taken
 sub free_port {
-    my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0,
-        Listen => 1, ReuseAddr => 1) or die "no port: $!";
-    return $s->sockport;
+    for (1 .. 100) {
+        my $port = 20000 + int rand 12000;
+        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+            LocalPort => $port, Listen => 1, ReuseAddr => 1);
+    }
+    die "no port: $!\n";
 }
 
 

@@ -42,7 +42,7 @@ our $RedisPort = $TicketRedis::Port;
 
 our $HttpConfig = <<"EOC";
     ticket_zone ticket:2m;
-    ticket_redis redis://127.0.0.1:$RedisPort/3 timeout=1s;
+    ticket_redis redis://127.0.0.1:$RedisPort/3 timeout=5s;
     ticket_kafka off;
 EOC
 
@@ -75,7 +75,7 @@ our %Script;
 # as it is in production; Test::Nginx runs a single process unless told
 master_on();
 log_level('info');
-timeout(10);
+timeout(20);
 
 
 # one command to database 3, one reply
@@ -246,12 +246,12 @@ sub wait_for {
 }
 
 
-# waits until every worker has its Redis connection
+# waits until a worker has its Redis connection
 sub ready {
     my $http2 = shift;
     my $got = '';
 
-    wait_for(10, sub {
+    wait_for(30, sub {
         $got = $http2 ? qx(curl -s -o /dev/null -w '%{http_code}' \\
                            --http2-prior-knowledge \\
                            http://127.0.0.1:@{[ server_port() ]}/ready)
