@@ -31,7 +31,8 @@ async def test(stack):
         while not stop.is_set():
             # somebody who books what he has, or cancels what he has not, is refused and changes nothing
             if chance.random() < 0.5:
-                answer = await client.request("POST", f"{path}/booking?quantity={chance.randint(1, PER_USER)}", user)
+                quantity = chance.randint(1, PER_USER)
+                answer = await client.request("POST", f"{path}/booking?quantity={quantity}", user)
                 ledger.booked(ticket, user, answer)
             else:
                 answer = await client.request("DELETE", f"{path}/booking", user)
@@ -69,7 +70,8 @@ async def test(stack):
             await asyncio.sleep(0.1)
         stop.set()
         await asyncio.gather(looking, *loops)
-        diag(client.summary(), f"{sample.count} samples, one each {1000 * SECONDS / sample.count:.1f} ms, {cancelled} cancelled")
+        diag(client.summary(), f"{cancelled} cancelled",
+             f"{sample.count} samples, one each {1000 * SECONDS / sample.count:.1f} ms")
 
     ok(sample.count > 100, "it was looked at often")
     ok(len(instants) > 10 and len(shown) > 3, f"and it moved: {len(instants)} different values, {len(shown)} shown")

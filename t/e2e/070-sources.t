@@ -35,7 +35,8 @@ async def sell(stack, what):
     after = await stack.persister_metrics()
     events = sum(seq for _, seq in stack.lanes(ticket).values())
     kafka, outbox = (moved(before, after, APPLIED, source=source) for source in ("kafka", "outbox"))
-    diag(f"{what}: {events} events, {kafka:.0f} by Kafka, {outbox:.0f} by the outbox; {client.achieved:.0f} requests/s")
+    diag(f"{what}: {events} events, {kafka:.0f} by Kafka, {outbox:.0f} by the outbox; "
+         f"{client.achieved:.0f} requests/s")
     books_agree(stack, ticket, ledger, what)
     is_(kafka + outbox, events, f"{what}: each event was applied once")
     return events, kafka, outbox

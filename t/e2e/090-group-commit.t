@@ -36,8 +36,9 @@ async def test(stack):
     with open(path, "w") as file:
         file.write(SCRIPT % f"/tickets/{quote(ticket)}/booking")
     before = await stack.edge_metrics()
-    done = subprocess.run(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--timeout", "30s", "-s", path, stack.url],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--timeout", "30s", "-s", path, stack.url],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
     after = await stack.edge_metrics()
     diag(done.stdout.strip())
     is_(done.returncode, 0, "wrk ran")

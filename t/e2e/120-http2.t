@@ -20,8 +20,9 @@ from stack import free_port, is_, main, same_set
 
 def curl(url, *args):
     """(status, HTTP version, body) of one request."""
-    done = subprocess.run(["curl", "-sS", "-m", "30", "--http2-prior-knowledge", "-w", "\n%{http_code} %{http_version}", *args, url],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        ["curl", "-sS", "-m", "30", "--http2-prior-knowledge", "-w", "\n%{http_code} %{http_version}", *args, url],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         raise RuntimeError(f"curl: {done.stderr}")
     body, _, last = done.stdout.rpartition("\n")
@@ -45,7 +46,8 @@ class Frames:
         def text(value):
             assert len(value) < 127
             return bytes([len(value)]) + value.encode()
-        headers = [(":method", method), (":scheme", "http"), (":authority", "localhost"), (":path", path), ("x-user", user)]
+        headers = [(":method", method), (":scheme", "http"), (":authority", "localhost"), (":path", path),
+                   ("x-user", user)]
         if body:
             headers.append(("content-type", "application/json"))
         block = b"".join(b"\0" + text(name) + text(value) for name, value in headers)
@@ -84,8 +86,8 @@ class Frames:
 async def test(stack):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    async with stack.nginx_conf((r"^( *)(listen +127\.0\.0\.1:" + stack.env["TICKET_URL"].rsplit(":", 1)[1] + r")[^;]*;",
-                                 rf"\g<0>\n\1listen 127.0.0.1:{port} http2;")):
+    listen = r"^( *)(listen +127\.0\.0\.1:" + stack.url.rsplit(":", 1)[1] + r")[^;]*;"
+    async with stack.nginx_conf((listen, rf"\g<0>\n\1listen 127.0.0.1:{port} http2;")):
         ticket = stack.name("http2")
         as_json = ("-H", "Content-Type: application/json")
 
@@ -101,7 +103,8 @@ async def test(stack):
         is_((status, json.loads(body)["user"]), (200, "ann"), "found")
         status, _, body = curl(booking, "-I", "-H", "X-User: ann")
         is_((status, "content-length" in body), (200, True), "HEAD")
-        status, _, body = curl(f"{url}/book", "-X", "POST", *as_json, "-H", "X-User: bob", "-d", json.dumps({"ticket": ticket}))
+        status, _, body = curl(f"{url}/book", "-X", "POST", *as_json, "-H", "X-User: bob",
+                               "-d", json.dumps({"ticket": ticket}))
         is_((status, json.loads(body)["ticket"]), (201, ticket), "booked by a JSON body")
         status, _, body = curl(f"{url}/book", "-X", "POST", *as_json, "-H", "X-User: bob", "-d", "{")
         is_((status, json.loads(body)["code"]), (400, "bad_request"), "a broken body")

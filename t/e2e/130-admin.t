@@ -20,8 +20,8 @@ async def test(stack):
     path = f"/tickets/{quote(ticket)}/booking"
 
     def row():
-        rows = stack.sql("SELECT capacity, per_user, lanes, state, COALESCE(opens_at, '-'), COALESCE(closes_at, '-') "
-                         f"FROM tickets WHERE name = '{ticket}'")
+        rows = stack.sql("SELECT capacity, per_user, lanes, state, COALESCE(opens_at, '-'), "
+                         f"COALESCE(closes_at, '-') FROM tickets WHERE name = '{ticket}'")
         return rows[0] if rows else None
 
     async def admin(method, body=None, suffix="", **options):
@@ -80,15 +80,17 @@ async def test(stack):
             await stack.stored(ticket)
             is_(row()[3], state, f"{state}: in MySQL, too")
         is_((await client.request("DELETE", path, "cat")).status, 200, "closed: cancelling is allowed")
-        is_((await admin("PATCH", {"state": "open", "opens_at": "2100-01-01T00:00:00.000Z"})).status, 200, "open, but not yet")
+        answer = await admin("PATCH", {"state": "open", "opens_at": "2100-01-01T00:00:00.000Z"})
+        is_(answer.status, 200, "open, but not yet")
         is_((await booked("dan")).code, "not_open", "not sold before it opens")
-        is_((await admin("PATCH", {"opens_at": None, "closes_at": "2020-01-01T00:00:00.000Z"})).status, 200, "over")
+        answer = await admin("PATCH", {"opens_at": None, "closes_at": "2020-01-01T00:00:00.000Z"})
+        is_(answer.status, 200, "over")
         is_((await booked("dan")).code, "closed", "not sold after it has closed")
         await stack.stored(ticket)
         is_(row()[3:], ["open", "-", "2020-01-01 00:00:00.000"], "the hours are in MySQL")
         answer = await admin("PUT", {"capacity": 20})
-        is_((answer.status, [answer.json.get(f) for f in ("capacity", "remaining", "per_user", "closes_at")]), (200, [20, 15, 1, None]),
-            "PUT sets the whole definition, what is not named to its default")
+        is_((answer.status, [answer.json.get(f) for f in ("capacity", "remaining", "per_user", "closes_at")]),
+            (200, [20, 15, 1, None]), "PUT sets the whole definition, what is not named to its default")
         is_((await booked("dan")).status, 201, "sold again")
 
         async def persisted():
@@ -97,11 +99,13 @@ async def test(stack):
         ok(True, "GET says when all of it is stored")
 
         listed = (await admin("GET", suffix="/bookings")).json
-        same_set({(b["user"], b["quantity"]) for b in listed["bookings"]}, {("ann", 3), ("bob", 2), ("dan", 1)}, "the buyers, as JSON")
+        same_set({(b["user"], b["quantity"]) for b in listed["bookings"]},
+                 {("ann", 3), ("bob", 2), ("dan", 1)}, "the buyers, as JSON")
         answer = await admin("GET", suffix="/bookings", headers=[("Accept", "text/csv")])
         ok((answer.header("Content-Type") or "").startswith("text/csv"), "and as CSV")
         lines = list(csv.DictReader(io.StringIO(answer.body.decode())))
-        same_set({(b["user"], b["quantity"]) for b in lines}, {("ann", "3"), ("bob", "2"), ("dan", "1")}, "the same buyers")
+        same_set({(b["user"], b["quantity"]) for b in lines},
+                 {("ann", "3"), ("bob", "2"), ("dan", "1")}, "the same buyers")
 
         answer = await admin("DELETE", suffix="/bookings/bob")
         is_(answer.status, 200, "the support desk cancels bob's")

@@ -32,16 +32,15 @@ async def test(stack):
         diag(client.summary())
 
     is_(ledger.strange[:3], [], "no answer but those of booking and cancelling")
-    wrong = [(user, booking) for (_, user), booking in ledger.created.items() if int(booking.split(":")[-2]) != lane_of(user, LANES)]
+    wrong = [(user, booking) for (_, user), booking in ledger.created.items()
+             if int(booking.split(":")[-2]) != lane_of(user, LANES)]
     is_(wrong[:3], [], "each user is in the lane his id says")
     used = {lane: seq for lane, (_, seq) in stack.lanes(ticket).items()}
     ok(len(used) == LANES and min(used.values()) > 100, f"all four were used: {used}")
     await stack.stored(ticket)
     books_agree(stack, ticket, ledger, "four lanes")
-    redis = stack.redis()
     ids = sorted(int(lane) for lane, in stack.sql(f"SELECT lane FROM lane_progress WHERE ticket_name = '{ticket}'"))
     is_(ids, list(range(LANES)), "each lane has its progress in MySQL")
-    redis.close()
 
 
 main(test)

@@ -20,8 +20,9 @@ def stack_script(name, *args, **settings):
     """stack/up or stack/down, untouched by what the environment says of the first stack."""
     keep = {name: value for name, value in os.environ.items()
             if name in ("PATH", "HOME", "TMPDIR", "LANG", "NGINX_BIN") or name.startswith("PYENV")}
-    done = subprocess.run([os.path.join(ROOT, "stack", name), *args], env={**keep, **settings}, text=True, timeout=180,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run([os.path.join(ROOT, "stack", name), *args], env={**keep, **settings},
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=180)
     if done.returncode:
         raise RuntimeError(f"stack/{name}: {done.stdout}")
 
@@ -29,8 +30,10 @@ def stack_script(name, *args, **settings):
 async def test(first):
     run_dir = first.run_dir + "-no-kafka"
     settings = {"RUN_DIR": run_dir, "KAFKA": "no", "SAMPLES": "no"}
-    for port in ("NGINX", "PERSISTER", "REDIS", "KAFKA", "KAFKA_CONTROLLER", "MYSQL"):
-        settings[f"{port}_PORT"] = str(free_port())
+    servers, ports = ("NGINX", "PERSISTER", "REDIS", "KAFKA", "KAFKA_CONTROLLER", "MYSQL"), set()
+    while len(ports) < len(servers):
+        ports.add(free_port())
+    settings.update((f"{server}_PORT", str(port)) for server, port in zip(servers, ports))
     stack_script("down", "--wipe", RUN_DIR=run_dir)
     try:
         stack_script("up", **settings)

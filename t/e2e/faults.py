@@ -16,8 +16,8 @@ RATE = 1500             # a second, aimed at; the issue asks for 1,000
 class Sale:
     def __init__(self, stack, what):
         self.stack, self.what = stack, what
-        self.plenty, self.lanes, self.scarce = (stack.name(f"{what}-{kind}") for kind in ("plenty", "lanes", "scarce"))
-        self.tickets = [self.plenty, self.lanes, self.scarce]
+        self.tickets = [stack.name(f"{what}-{kind}") for kind in ("plenty", "lanes", "scarce")]
+        self.plenty, self.lanes, self.scarce = self.tickets
         self.ledger = Ledger()
         self.client = None
 
@@ -33,7 +33,8 @@ class Sale:
     def applied(self):
         """How many of them MySQL has."""
         names = ",".join(f"'{ticket}'" for ticket in self.tickets)
-        return int(self.stack.sql(f"SELECT SUM(applied_seq) FROM lane_progress WHERE ticket_name IN ({names})")[0][0])
+        rows = self.stack.sql(f"SELECT SUM(applied_seq) FROM lane_progress WHERE ticket_name IN ({names})")
+        return int(rows[0][0])
 
     def _ticket(self, number):
         return self.scarce if number % 10 == 9 else self.lanes if number % 10 >= 6 else self.plenty
@@ -80,8 +81,14 @@ class Sale:
             if breaking.done() and not breaking.cancelled() and breaking.exception():
                 raise breaking.exception()
         diag(self.client.summary())
-        if self.client.achieved < 1000:
+        if (rate or RATE) >= 1000 > self.client.achieved:
             diag(f"LOAD: this machine gave {self.client.achieved:.0f} requests/s; 1,000 are asked for")
+
+    def unnoticed(self):
+        """Selling does not wait for what was broken. One in a hundred is a busy machine's own."""
+        client = self.client
+        felt = client.total(503) + client.total(504) + client.cuts
+        ok(felt <= client.answers / 100, f"buyers did not notice: {felt} of {client.answers} had to ask again")
 
     async def agrees(self, deadline=120):
         """Everything is settled and stored, and Redis, MySQL and the users say the same."""

@@ -7,6 +7,7 @@ on by stack/ctl only. A server that cannot be reached is an exception, and so a 
 import asyncio
 import contextlib
 import os
+import random
 import re
 import shlex
 import signal
@@ -177,9 +178,11 @@ def quote(text):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody has, and below those that outgoing connections are given."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(20000, 32000)))
+            return probe.getsockname()[1]
 
 
 class Stack:
@@ -279,8 +282,9 @@ class Stack:
         """The rows as lists of str. Ask for HEX() of what users chose."""
         env = self.env
         done = subprocess.run(
-            ["mariadb", "--no-defaults", "-h", env["MYSQL_HOST"], "-P", env["MYSQL_PORT"], "-u", env["MYSQL_USER"],
-             "--default-character-set=utf8mb4", "--connect-timeout=10", "-N", "-B", env["MYSQL_DATABASE"], "-e", query],
+            ["mariadb", "--no-defaults", "-h", env["MYSQL_HOST"], "-P", env["MYSQL_PORT"],
+             "-u", env["MYSQL_USER"], "--default-character-set=utf8mb4", "--connect-timeout=10",
+             "-N", "-B", env["MYSQL_DATABASE"], "-e", query],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
             env={**os.environ, "MYSQL_PWD": env["MYSQL_PASSWORD"]})
         if done.returncode:
@@ -360,11 +364,13 @@ class Stack:
         finally:
             redis.close()
         fields = {k.decode(): v.decode() for k, v in zip(flat[::2], flat[1::2])}
-        return {lane: (int(fields["epoch"]), int(fields.get(f"seq:{lane}", 0))) for lane in range(int(fields["lanes"]))}
+        return {lane: (int(fields["epoch"]), int(fields.get(f"seq:{lane}", 0)))
+                for lane in range(int(fields["lanes"]))}
 
     def unstored(self, ticket):
         """Events of the ticket that MySQL does not have yet."""
-        rows = self.sql(f"SELECT lane, epoch, applied_seq FROM lane_progress WHERE HEX(ticket_name) = '{_hex(ticket)}'")
+        rows = self.sql("SELECT lane, epoch, applied_seq FROM lane_progress "
+                        f"WHERE ticket_name = CONVERT(X'{_hex(ticket)}' USING utf8mb4)")
         applied = {(int(lane), int(epoch)): int(seq) for lane, epoch, seq in rows}
         return sum(seq - applied.get((lane, epoch), 0) for lane, (epoch, seq) in self.lanes(ticket).items())
 
@@ -385,7 +391,7 @@ class Stack:
     def rows(self, ticket):
         """user (bytes) -> (quantity, booking_id), from MySQL."""
         rows = self.sql("SELECT HEX(user_id), quantity, HEX(booking_id) FROM purchases "
-                        f"WHERE HEX(ticket_name) = '{_hex(ticket)}'")
+                        f"WHERE ticket_name = CONVERT(X'{_hex(ticket)}' USING utf8mb4)")
         return {bytes.fromhex(user): (int(quantity), bytes.fromhex(booking).decode())
                 for user, quantity, booking in rows}
 
