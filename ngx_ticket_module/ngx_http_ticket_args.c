@@ -557,7 +557,8 @@ ticket_args_state_valid(ticket_slice_t text)
 static int
 ticket_args_cursor_valid(ticket_slice_t text)
 {
-    size_t  i;
+    size_t             i;
+    static const char  last[] = "18446744073709551615";
 
     for (i = 0; i < text.len; i++) {
         if (text.data[i] < '0' || text.data[i] > '9') {
@@ -565,7 +566,13 @@ ticket_args_cursor_valid(ticket_slice_t text)
         }
     }
 
-    return text.len >= 1 && text.len <= 20;
+    /* Redis has cursors of 64 bits */
+
+    if (text.len == sizeof(last) - 1) {
+        return memcmp(text.data, last, sizeof(last) - 1) <= 0;
+    }
+
+    return text.len >= 1 && text.len < sizeof(last) - 1;
 }
 
 

@@ -9,6 +9,7 @@
 #define NGX_HTTP_TICKET_BATCH_ROUNDS   4        /* of one turn's events */
 
 
+static void ngx_http_ticket_batch_started(void *data);
 static void ngx_http_ticket_batch_flush(ngx_event_t *ev);
 static void ngx_http_ticket_batch_flush_node(
     ngx_http_ticket_batches_t *batches, ngx_http_ticket_batch_node_t *node);
@@ -45,6 +46,9 @@ ngx_http_ticket_batches_create(ngx_cycle_t *cycle,
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&batches->waiting);
     ngx_queue_init(&batches->idle);
+
+    ngx_http_ticket_redis_on_started(redis, ngx_http_ticket_batch_started,
+                                     batches);
 
     return batches;
 }
@@ -148,7 +152,10 @@ ngx_http_ticket_batch_add(ngx_http_ticket_batches_t *batches,
     ngx_http_ticket_worker_t      *worker;
     ngx_http_ticket_batch_node_t  *node;
 
-    if (batches->destroyed || !ngx_http_ticket_redis_ready(batches->redis)) {
+    if (batches->destroyed
+        || (!ngx_http_ticket_redis_ready(batches->redis)
+            && !ngx_http_ticket_redis_starting(batches->redis)))
+    {
         return NGX_DECLINED;
     }
 
@@ -192,6 +199,18 @@ ngx_http_ticket_batch_add(ngx_http_ticket_batches_t *batches,
 }
 
 
+static void
+ngx_http_ticket_batch_started(void *data)
+{
+    ngx_http_ticket_batches_t *batches = data;
+
+    if (!batches->flush.posted) {
+        batches->rounds = 0;
+        ngx_post_event(&batches->flush, &ngx_posted_events);
+    }
+}
+
+
 /*
  * The event handlers of this turn have run, apart from those that were posted
  * behind us: pipelined requests, HTTP/2 streams.  They may bring more commands
@@ -211,6 +230,10 @@ ngx_http_ticket_batch_flush(ngx_event_t *ev)
         && batches->rounds++ < NGX_HTTP_TICKET_BATCH_ROUNDS)
     {
         ngx_post_event(ev, &ngx_posted_events);
+        return;
+    }
+
+    if (ngx_http_ticket_redis_starting(batches->redis)) {
         return;
     }
 

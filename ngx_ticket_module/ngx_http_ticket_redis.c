@@ -16,6 +16,7 @@ static redisAsyncContext *ngx_http_ticket_redis_open(ngx_addr_t *addr);
 static void ngx_http_ticket_redis_connected(const redisAsyncContext *ac,
     int status);
 static void ngx_http_ticket_redis_closed(void *data, redisAsyncContext *ac);
+static void ngx_http_ticket_redis_started(ngx_http_ticket_redis_t *redis);
 static void ngx_http_ticket_redis_failed(ngx_http_ticket_redis_t *redis,
     const char *error);
 static void ngx_http_ticket_redis_step(ngx_http_ticket_redis_t *redis);
@@ -92,24 +93,18 @@ ngx_http_ticket_redis_destroy(ngx_http_ticket_redis_t *redis)
 }
 
 
-ngx_uint_t
-ngx_http_ticket_redis_ready(ngx_http_ticket_redis_t *redis)
+static void
+ngx_http_ticket_redis_started(ngx_http_ticket_redis_t *redis)
 {
-    return redis->state == NGX_HTTP_TICKET_REDIS_READY;
-}
+    if (redis->started || redis->destroyed) {
+        return;
+    }
 
+    redis->started = 1;
 
-ngx_http_ticket_redis_info_t *
-ngx_http_ticket_redis_info(ngx_http_ticket_redis_t *redis)
-{
-    return &redis->info;
-}
-
-
-ngx_http_ticket_redis_conf_t *
-ngx_http_ticket_redis_conf(ngx_http_ticket_redis_t *redis)
-{
-    return redis->conf;
+    if (redis->started_handler) {
+        redis->started_handler(redis->started_data);
+    }
 }
 
 
@@ -270,6 +265,8 @@ ngx_http_ticket_redis_failed(ngx_http_ticket_redis_t *redis,
     if (redis->destroyed) {
         return;
     }
+
+    ngx_http_ticket_redis_started(redis);
 
     /* a line for each change, not for each attempt */
 
@@ -534,6 +531,8 @@ ngx_http_ticket_redis_opened(ngx_http_ticket_redis_t *redis)
                   "ticket redis: %V is ready", &redis->conf->name);
 
     ngx_add_timer(&redis->timer, NGX_HTTP_TICKET_REDIS_TICK);
+
+    ngx_http_ticket_redis_started(redis);
 }
 
 

@@ -82,6 +82,14 @@ ngx_http_ticket_redis_t *ngx_http_ticket_redis_create(ngx_cycle_t *cycle,
 void ngx_http_ticket_redis_destroy(ngx_http_ticket_redis_t *redis);
 
 ngx_uint_t ngx_http_ticket_redis_ready(ngx_http_ticket_redis_t *redis);
+
+/* A new worker's first attempt to connect is under way: worth waiting for, so
+ * that a reload turns nobody away.  The handler is called once when it is over,
+ * ready or not. */
+ngx_uint_t ngx_http_ticket_redis_starting(ngx_http_ticket_redis_t *redis);
+void ngx_http_ticket_redis_on_started(ngx_http_ticket_redis_t *redis,
+    void (*handler)(void *data), void *data);
+
 ngx_http_ticket_redis_info_t *ngx_http_ticket_redis_info(
     ngx_http_ticket_redis_t *redis);
 ngx_http_ticket_redis_conf_t *ngx_http_ticket_redis_conf(

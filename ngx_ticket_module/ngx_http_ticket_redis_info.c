@@ -19,6 +19,43 @@ static ngx_int_t ngx_http_ticket_redis_told(ngx_http_ticket_redis_t *redis,
 static ngx_int_t ngx_http_ticket_redis_number(redisReply *reply);
 
 
+ngx_uint_t
+ngx_http_ticket_redis_ready(ngx_http_ticket_redis_t *redis)
+{
+    return redis->state == NGX_HTTP_TICKET_REDIS_READY;
+}
+
+
+ngx_uint_t
+ngx_http_ticket_redis_starting(ngx_http_ticket_redis_t *redis)
+{
+    return !redis->started && !redis->destroyed;
+}
+
+
+void
+ngx_http_ticket_redis_on_started(ngx_http_ticket_redis_t *redis,
+    void (*handler)(void *data), void *data)
+{
+    redis->started_handler = handler;
+    redis->started_data = data;
+}
+
+
+ngx_http_ticket_redis_info_t *
+ngx_http_ticket_redis_info(ngx_http_ticket_redis_t *redis)
+{
+    return &redis->info;
+}
+
+
+ngx_http_ticket_redis_conf_t *
+ngx_http_ticket_redis_conf(ngx_http_ticket_redis_t *redis)
+{
+    return redis->conf;
+}
+
+
 ngx_int_t
 ngx_http_ticket_redis_catalogue(ngx_http_ticket_redis_t *redis)
 {

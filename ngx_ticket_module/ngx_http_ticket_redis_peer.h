@@ -66,6 +66,11 @@ struct ngx_http_ticket_redis_s {
     u_char                            told[192];        /* the last logged */
     time_t                            warned;   /* of an unknown error */
 
+    void                            (*started_handler)(void *data);
+    void                             *started_data;
+
+    unsigned                          started:1;    /* the first attempt is
+                                                       over */
     unsigned                          up:1;     /* was ready */
     unsigned                          refused:1;    /* self-test said so */
     unsigned                          asking:1; /* a tick has no answer */

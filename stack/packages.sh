@@ -1,19 +1,22 @@
 # Debian packages, by what they are for. The names are those of Debian 12.
 # shellcheck shell=bash disable=SC2034
 
-PACKAGES_run=(
-    build-essential pkg-config make dpkg-dev
+PACKAGES_build=(
+    build-essential pkg-config make dpkg-dev python3
     nginx nginx-dev libpcre2-dev libssl-dev zlib1g-dev
     libhiredis-dev librdkafka-dev libyajl-dev libmicrohttpd-dev libinih-dev libmariadb-dev
+)
+PACKAGES_run=(
+    "${PACKAGES_build[@]}"
     redis-server redis-tools mariadb-server mariadb-client
-    curl jq python3 ca-certificates
+    curl jq ca-certificates
 )
 PACKAGES_check=(
     libcmocka-dev libredis-perl lua5.1 wrk prometheus nghttp2-client perl procps
     # what libtest-nginx-perl needs; it comes by itself, see install
     libtest-base-perl libtext-diff-perl liblist-moreutils-perl libtest-longstring-perl
     libwww-perl liburi-perl libtimedate-perl libredis-perl
-    python3-jsonschema
+    python3-jsonschema docker-compose
 )
 PACKAGES_kafka=(kcat maven)
 PACKAGES_jre=(default-jre-headless)

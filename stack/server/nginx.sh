@@ -46,6 +46,11 @@ worker_processes 2;
 pid $(pid_file nginx);
 lock_file $RUN_DIR/nginx/nginx.lock;
 error_log $RUN_DIR/log/nginx.log info;
+
+# how a build with sanitizers is told where to report to, also after a binary upgrade
+env ASAN_OPTIONS;
+env LSAN_OPTIONS;
+env UBSAN_OPTIONS;
 CONF
 }
 
