@@ -3,7 +3,8 @@
 #   make            the nginx module and the persister
 #   make demo       install what is missing, start everything fresh, book and cancel, stay up
 #   make up, down   start and stop the stack (RUN_DIR, *_PORT, KAFKA=no: see stack/settings.sh)
-#   make check      every test; or one suite: check-lua check-unit check-persister check-module check-e2e
+#   make check      every test; or one suite: check-lua check-unit check-persister check-module check-e2e check-compose
+#   make bench      every figure, 30 minutes on an idle machine; or one: bench/edge-cpu … (bench/README.md)
 #   make install    DESTDIR= PREFIX=
 #   make static     nginx from Debian's source with the module compiled in
 #   make clean
@@ -14,12 +15,12 @@ SYSCONFDIR  ?= /etc
 # where this machine's nginx looks for modules
 MODULES_DIR ?= $(shell nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
 
-SUITES := lua unit persister module e2e
+SUITES := lua unit persister module e2e compose
 
 # a build at a time, however many people call make in this checkout
 LOCKED := mkdir -p build && flock build/.lock
 
-.PHONY: all module persister static install demo up down check clean $(SUITES:%=check-%)
+.PHONY: all module persister static install demo up down check bench clean $(SUITES:%=check-%)
 
 all: module persister
 
@@ -52,6 +53,9 @@ check:
 
 $(SUITES:%=check-%): check-%:
 	@stack/check $*
+
+bench: all
+	@bench/all
 
 clean:
 	rm -rf build
