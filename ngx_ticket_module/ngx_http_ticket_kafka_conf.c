@@ -38,7 +38,7 @@ static ngx_http_ticket_kafka_property_t  ngx_http_ticket_kafka_defaults[] = {
     { "acks", "all" },
     { "enable.idempotence", "true" },
     { "compression.codec", "lz4" },
-    { "linger.ms", "5" },
+    { "linger.ms", "20" },
     { "queue.buffering.max.messages", "100000" },
     { "queue.buffering.max.kbytes", "65536" },
     { "message.timeout.ms", "300000" },

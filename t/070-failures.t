@@ -153,13 +153,13 @@ like(post('/book?ticket=concert', 'ann'),
 --- http_config eval
 $TicketTest::HttpConfig . 'ticket_max_pending 4;'
 --- init
+my $turned = metric('requests_total{action="book",result="overloaded"}');
 TicketRedis::pause();
 my @open = map {
     send_to("POST /book?ticket=$_->[0] HTTP/1.0\r\nX-User: u$_->[1]\r\n\r\n")
 } map { my $t = $_; map { [$t, $_] } 1 .. 4 } qw(concert opera);
-ok(wait_for(20, sub {
-    metric('requests_total{action="book",result="overloaded"}') == 4
-}), 'four are turned away');
+my $name = 'requests_total{action="book",result="overloaded"}';
+ok(wait_for(20, sub { metric($name) == $turned + 4 }), 'four are turned away');
 is(metric('pending'), 4, 'four wait');
 TicketRedis::go_on();
 my @answers = answers(@open);
@@ -176,9 +176,14 @@ is(metric('pending'), 0, 'nobody waits');
 === TEST 10: the worker is ready again after Redis has dropped the connection
 --- tickets: ticket('concert');
 --- init
+my $before = metrics();
 redis('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-ok(wait_for(20, sub { metric('redis_connects_total') == 2 }), 'connected again');
-is(metric('redis_disconnects_total'), 1, 'and counted');
+ok(wait_for(20, sub {
+    metric('redis_connects_total')
+    == $before->{ticket_edge_redis_connects_total} + 1
+}), 'connected again');
+is(metric('redis_disconnects_total'),
+   $before->{ticket_edge_redis_disconnects_total} + 1, 'and counted');
 like(post('/book?ticket=concert', 'ann'), qr{^HTTP/1.1 201 }, 'sells');
 --- errors
 
@@ -213,7 +218,7 @@ X-User: ann
 --- error_code eval
 [503, 503]
 --- after
-like(log_text(), qr/self-test.*xadd|xadd.*self-test/, 'the right is named');
+like(log_text(), qr/\(XADD\).*self-test/, 'the right is named');
 redis('ACL', 'DELUSER', 'edge');
 
 
@@ -249,14 +254,14 @@ redis('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
 === TEST 15: a buyer who hangs up leaves a complete event behind
 --- tickets: ticket('concert');
 --- init
+my $name = 'requests_total{action="book",result="client_closed"}';
+my $before = metric($name);
 TicketRedis::pause();
 my $s = send_to("POST /book?ticket=concert HTTP/1.1\r\nHost: x\r\n"
     . "X-User: ann\r\n\r\n");
 ok(wait_for(20, sub { metric('pending') == 1 }), 'waits');
 close $s;
-ok(wait_for(20, sub {
-    metric('requests_total{action="book",result="client_closed"}') == 1
-}), 'seen at once');
+ok(wait_for(20, sub { metric($name) == $before + 1 }), 'seen at once');
 TicketRedis::go_on();
 ok(wait_for(20, sub { metric('pending') == 0 }), 'answered all the same');
 is(redis('XLEN', 'ticket:{concert}:outbox:0'), 1, 'one event');
@@ -267,6 +272,7 @@ is(redis('HGET', 'ticket:{concert}', 'remaining'), 9, 'one sold');
 === TEST 16: who waits when Redis dies is answered at once
 --- tickets: ticket('concert');
 --- init
+my $lost = metric('redis_lost_total');
 TicketRedis::pause();
 my $s = send_to("POST /book?ticket=concert HTTP/1.0\r\nX-User: ann\r\n\r\n");
 ok(wait_for(20, sub { metric('pending') == 1 }), 'waits');
@@ -274,7 +280,7 @@ my $start = Time::HiRes::time();
 TicketRedis::stop();
 like(answer($s), qr{^HTTP/1.1 504 .*"code":"outcome_unknown"}s, 'unknown');
 cmp_ok(Time::HiRes::time() - $start, '<', 4, 'before its time is up');
-is(metric('redis_lost_total'), 1, 'counted');
+is(metric('redis_lost_total'), $lost + 1, 'counted');
 like(post('/book?ticket=concert', 'bob'),
      qr{^HTTP/1.1 503 .*"code":"unavailable"}s, 'the next one not even sent');
 TicketRedis::restart();
@@ -303,20 +309,26 @@ cannot be used
 
 
 === TEST 18: no command may still act when its 504 is due
---- tickets: ticket('concert', capacity => 100);
+--- tickets: ticket('concert', capacity => 1000);
 --- init
 my $monitor = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$RedisPort");
 print {$monitor} "MONITOR\r\n";
 is(scalar <$monitor>, "+OK\r\n", 'Redis tells what it is told, and when');
-post('/book?ticket=concert', "u$_") for 1 .. 20;
+my $s;
+for (1 .. 500) {
+    $s = send_to("POST /book?ticket=concert HTTP/1.1\r\nHost: x\r\n"
+        . "X-User: u$_\r\n\r\n", $s);
+    header($s);
+}
 my @over;
 local $SIG{ALRM} = sub { die "no more calls are seen\n" };
 alarm 20;
-while (@over < 20) {
+while (@over < 500) {
     my ($sec, $usec, $not_after) = <$monitor> =~
         /^\+(\d+)\.(\d+) .*"EVALSHA".* "u\d+" "0" "1" "(\d+)" "0"\r$/ or next;
     # a script acts to the end of the millisecond it is told
     push @over, ($not_after + 1) * 1000 - $sec * 1e6 - $usec - 5e6;
 }
 alarm 0;
-is(scalar(grep { $_ > 0 } @over), 0, 'never after the timeout') or diag("@over");
+is(scalar(grep { $_ > 0 } @over), 0, 'never after the timeout')
+    or diag(CORE::join(' ', sort { $b <=> $a } @over));

@@ -282,13 +282,13 @@ class Stack:
         """The rows as lists of str. Ask for HEX() of what users chose."""
         env = self.env
         done = subprocess.run(
-            ["mariadb", "--no-defaults", "-h", env["MYSQL_HOST"], "-P", env["MYSQL_PORT"],
+            [env.get("MYSQL_KIND", "mariadb"), "--no-defaults", "-h", env["MYSQL_HOST"], "-P", env["MYSQL_PORT"],
              "-u", env["MYSQL_USER"], "--default-character-set=utf8mb4", "--connect-timeout=10",
              "-N", "-B", env["MYSQL_DATABASE"], "-e", query],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
             env={**os.environ, "MYSQL_PWD": env["MYSQL_PASSWORD"]})
         if done.returncode:
-            raise RuntimeError(f"mariadb: {done.stderr.decode(errors='replace').strip()}")
+            raise RuntimeError(f"MySQL: {done.stderr.decode(errors='replace').strip()}")
         return [line.split("\t") for line in done.stdout.decode().splitlines()]
 
     async def scrape(self, url):

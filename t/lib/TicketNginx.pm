@@ -20,7 +20,7 @@ sub new {
 
     remove_tree($root);
     make_path("$root/logs");
-    return bless { root => $root, main => '', events => '', http => '',
+    return bless { root => $root, main => '', http => '',
                    workers => 1, load => 1, %with }, $class;
 }
 
@@ -33,6 +33,8 @@ sub conf {
     my $load = $self->{load}
         ? join "\n", map { "load_module $_;" }
           split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // ''
+        : '';
+    my $use = $ENV{TEST_NGINX_EVENT_TYPE} ? "use $ENV{TEST_NGINX_EVENT_TYPE};"
         : '';
     my $http = defined $self->{http} ? <<"EOC" : '';
 http {
@@ -53,7 +55,7 @@ worker_processes $self->{workers};
 pid $r/logs/nginx.pid;
 error_log $r/logs/error.log info;
 $self->{main}
-events { worker_connections 256; $self->{events} }
+events { worker_connections 256; $use }
 $http
 EOC
 }
@@ -160,11 +162,13 @@ sub DESTROY {
     my $self = shift;
     local ($?, $@);
     my $pid = $self->master;
-    return if !$pid || !alive($pid);
-    my @pids = ($pid, $self->workers);
-    kill 'TERM', $pid;
-    return if $self->gone(10, @pids);
-    kill 'KILL', $pid, @pids;
+
+    if ($pid && alive($pid)) {
+        my @pids = ($pid, $self->workers);
+        kill 'TERM', $pid;
+        kill 'KILL', @pids if !$self->gone(10, @pids);
+    }
+    remove_tree($self->{root}) if $Test::Nginx::Util::Randomize;
 }
 
 

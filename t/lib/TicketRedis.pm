@@ -76,7 +76,6 @@ sub wait_ready {
 sub stop {
     return if !$Pid;
     undef $connection;
-    kill 'CONT', $Pid;
     kill 'KILL', $Pid;
     waitpid $Pid, 0;
     undef $Pid;

@@ -465,6 +465,7 @@ lists_have_a_limit_and_a_cursor(void **state)
         { S("cursor=-1"), BAD, cursor },
         { S("cursor=1+COUNT+5"), BAD, cursor },
         { S("cursor=123456789012345678901"), BAD, cursor },
+        { S("cursor=18446744073709551616"), BAD, cursor },
     };
     ticket_args_t args;
     char *s;
