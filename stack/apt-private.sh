@@ -12,11 +12,17 @@ debian_archives() {
         awk '$3 == "main" && $1 ~ /\/debian(-security)?\/?$/ {print $1, $2}' | sort -u
 }
 
-# suite_as_source FOLDER SUITE: packages of another suite of the same mirror
-suite_as_source() {
+debian_mirror() {
     local uri
     uri=$(debian_archives | awk '$1 ~ /\/debian\/?$/ {print $1; exit}')
     [[ -n $uri ]] || die "apt of this machine has no Debian mirror"
+    echo "$uri"
+}
+
+# suite_as_source FOLDER SUITE: packages of another suite of the same mirror
+suite_as_source() {
+    local uri
+    uri=$(debian_mirror)
     private_folder "$1"
     echo "deb [signed-by=$KEY] $uri $2 main" >"$1/parts/private.list"
 }

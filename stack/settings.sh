@@ -12,14 +12,14 @@ done
 
 # the settings a stack remembers, in the order `run/env` and a reader expect
 SETTINGS=(NGINX_PORT PERSISTER_PORT REDIS_PORT KAFKA_PORT KAFKA_CONTROLLER_PORT MYSQL_PORT
-    MYSQL_USER MYSQL_PASSWORD MYSQL_DATABASE MYSQL_SOCKET
+    MYSQL_KIND MYSQL_USER MYSQL_PASSWORD MYSQL_DATABASE MYSQL_SOCKET
     KAFKA KAFKA_TOPIC KAFKA_DLQ_TOPIC TOPIC_PARTITIONS KAFKA_LIB
     NGINX_BIN NGINX_MODULE NGINX_EXAMPLE PERSISTER_BIN)
 
 default_settings() {
     : "${NGINX_PORT:=18080}" "${PERSISTER_PORT:=18090}" "${REDIS_PORT:=16380}"
     : "${KAFKA_PORT:=19192}" "${KAFKA_CONTROLLER_PORT:=19193}" "${MYSQL_PORT:=13307}"
-    : "${MYSQL_USER:=tickets}" "${MYSQL_PASSWORD:=tickets}" "${MYSQL_DATABASE:=tickets}"
+    : "${MYSQL_KIND:=mariadb}" "${MYSQL_USER:=tickets}" "${MYSQL_PASSWORD:=tickets}" "${MYSQL_DATABASE:=tickets}"
     : "${KAFKA:=yes}" "${KAFKA_TOPIC:=ticket.events}" "${KAFKA_DLQ_TOPIC:=$KAFKA_TOPIC.dlq}"
     : "${TOPIC_PARTITIONS:=4}" "${KAFKA_LIB:=$ROOT/.cache/kafka}"
     : "${NGINX_BIN:=nginx}" "${NGINX_MODULE=$ROOT/build/ngx_http_ticket_module.so}"
@@ -35,6 +35,7 @@ default_settings() {
 check_settings() {
     local name port seen=" "
     case $KAFKA in yes | no) ;; *) die "KAFKA=$KAFKA: expected yes or no" ;; esac
+    case $MYSQL_KIND in mariadb | mysql) ;; *) die "MYSQL_KIND=$MYSQL_KIND: expected mariadb or mysql" ;; esac
     for name in "${SETTINGS[@]}"; do
         [[ $name == *_PORT ]] || continue
         port=${!name}
@@ -55,6 +56,7 @@ print_settings() {
 
 # the settings this stack was brought up with
 saved_settings() {
+    MYSQL_KIND=mariadb # of a stack that an older `up` has started
     # shellcheck disable=SC1091
     . "$RUN_DIR/settings"
 }
