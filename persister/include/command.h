@@ -17,7 +17,8 @@ int command_check(const struct conf *conf, const char *path);
 
 int command_migrate(const struct conf *conf);
 
-/* `seconds`: how long tickets that are still moving are waited for */
-int command_reconcile(const struct conf *conf, int seconds);
+/* `seconds`: how long tickets that are still moving are waited for; `repair`:
+ * those that differ are closed, for recovery to rebuild them from MySQL */
+int command_reconcile(const struct conf *conf, int seconds, bool repair);
 
 #endif

@@ -61,7 +61,7 @@ struct lane {
     bool            alone;      /* stored in a transaction of its own */
     bool            stopped;
     bool            by_outbox;  /* Kafka brings nothing: no waiting for it */
-    uint8_t         look;       /* enum look, of the last time Redis was asked */
+    uint8_t         look;       /* enum look: what Redis said last */
     unsigned        failures;
     int64_t         moved_at;   /* ms: last sign of life */
     int64_t         behind_at;  /* ms: Kafka has brought nothing since; 0: nor
@@ -73,6 +73,14 @@ struct lane {
     int64_t         fill_at;    /* the outbox is not asked before this */
     int64_t         retry_at;   /* failed or stopped: not before this */
     int64_t         alarm_at;
+
+    /* only while a ticket is drained */
+    uint64_t        gaps_until; /* numbers up to here that are not held are
+                                 * nobody's, and are passed over */
+    uint64_t        skipped_from;       /* the first one passed over; 0: none */
+    uint64_t        wanting;    /* the lowest that found no room; 0: none */
+    uint64_t        newest;     /* the largest epoch met */
+    bool            undrained;  /* something in its outbox cannot be read */
 
     ticket_slice_t  ticket;
     char            name[];
@@ -97,7 +105,8 @@ void lane_drop_all(struct lane *lane);
 
 struct record *lane_at(const struct lane *lane, uint64_t seq);
 
-/* how many events follow applied without a hole and are known to Redis */
+/* how many events follow applied without a hole, but for those of gaps_until,
+ * and are known to Redis */
 uint32_t lane_run(const struct lane *lane, uint32_t max);
 
 /* n events are stored */

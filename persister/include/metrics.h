@@ -15,6 +15,9 @@ enum metric {
     M_MALFORMED,                /* ticket_persister_malformed_total */
     M_LATE,                     /* ticket_persister_late_total */
     M_LATE_PENDING,             /* gauge ticket_persister_late_pending */
+    M_TAKEN_OVER,               /* ticket_persister_taken_over_total */
+    M_RECOVERED,                /* ticket_persister_recovered_total */
+    M_SKIPPED,                  /* ticket_persister_skipped_total */
     M_GAPS_FILLED,              /* ticket_persister_gaps_filled_total */
     M_HELD_DROPPED,             /* ticket_persister_held_dropped_total */
     M_FENCED,                   /* ticket_persister_fenced_total */
@@ -46,6 +49,7 @@ enum metric {
 enum histogram {
     H_BATCH_EVENTS,             /* ticket_persister_batch_events */
     H_COMMIT,                   /* ticket_persister_commit_seconds */
+    H_RECOVERY,                 /* ticket_persister_recovery_seconds */
     HISTOGRAMS
 };
 

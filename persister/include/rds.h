@@ -9,7 +9,9 @@
 #include "conf.h"
 #include "ticket_event.h"
 
-enum rds_script { RDS_ACK, RDS_CLAIM, RDS_OPEN, RDS_TICKET, RDS_SCRIPTS };
+enum rds_script {
+    RDS_ACK, RDS_CLAIM, RDS_OPEN, RDS_TAKEOVER, RDS_TICKET, RDS_SCRIPTS
+};
 
 struct rds {
     const struct conf *conf;

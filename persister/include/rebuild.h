@@ -14,6 +14,7 @@ struct opening {
     ticket_slice_t    ticket;
     struct definition definition;
     uint64_t          epoch;            /* of this attempt */
+    uint64_t          buyers;           /* put into Redis */
     char              replid[41];
     char              token[96];
 };

@@ -54,6 +54,23 @@ record_user(const struct record *record)
 }
 
 static inline ticket_slice_t
+record_booking_id(const struct record *record)
+{
+    return (ticket_slice_t) {
+        record->text + record->user_len, record->booking_len
+    };
+}
+
+static inline ticket_slice_t
+record_origin(const struct record *record)
+{
+    return (ticket_slice_t) {
+        record->text + record->user_len + record->booking_len
+            + record->holding_len, record->origin_len
+    };
+}
+
+static inline ticket_slice_t
 record_holding_id(const struct record *record)
 {
     return (ticket_slice_t) {

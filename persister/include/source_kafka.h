@@ -26,6 +26,9 @@ void source_kafka_recount(struct worker *w);
 bool source_kafka_owns(const struct worker *w, ticket_slice_t ticket,
     uint32_t lane);
 
+/* false: the group has assigned nothing since the start */
+bool source_kafka_joined(const struct worker *w);
+
 /* "topic[partition]@offset" */
 void source_kafka_place(const struct worker *w, struct place place, char *buf,
     size_t size);

@@ -38,6 +38,7 @@ struct worker {
     struct store         store;
     struct sql           sql;
 
+    bool                 drains;        /* the recoverer's: without a source */
     unsigned             generation;    /* of the keeper, when last looked */
     int64_t              tail_at, sweep_at, list_at, quiet_at;
     unsigned             quiet;         /* warnings left in this second */

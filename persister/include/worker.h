@@ -29,5 +29,6 @@ void keeper_join(struct keeper *keeper);
 /* rises whenever the keeper of this process opened a ticket: workers then
  * reread the list of tickets at once instead of at the next sweep */
 unsigned keeper_generation(void);
+void keeper_opened(void);
 
 #endif

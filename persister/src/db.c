@@ -112,7 +112,7 @@ broken(unsigned error, const char *sqlstate)
     }
     switch (error) {
     case ER_SERVER_SHUTDOWN:
-    case ER_NORMAL_SHUTDOWN:
+    case 1077:                          /* ER_NORMAL_SHUTDOWN, while it was */
     case ER_NET_PACKET_TOO_LARGE:
     case ER_QUERY_INTERRUPTED:
     case ER_OPTION_PREVENTS_STATEMENT:  /* read only: the primary is another */

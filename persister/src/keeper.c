@@ -1,4 +1,5 @@
-/* The keeper thread: catalogue, tickets:recover, opening of tickets. */
+/* The keeper thread: catalogue, tickets:recover, opening of new tickets, late
+ * events.  What was open before is the recoverer's, a thread beside it. */
 
 #include "worker.h"
 
@@ -10,13 +11,17 @@
 #include "log.h"
 #include "metrics.h"
 #include "open.h"
+#include "recover.h"
+#include "settle.h"
 #include "tick.h"
 
 #define CATALOGUE_MS 1000
 #define GAUGES_MS    5000
 #define ALARM_MS     60000
-#define AGAIN_MS     1000       /* a ticket that could not be opened */
-#define CLOSED_MS    30000      /* one that has to be recovered */
+#define AGAIN_MS     500        /* a ticket somebody else is at */
+#define FAILED_MS    5000       /* one that could not be opened */
+#define CLOSED_MS    3000       /* one that has to be recovered */
+#define SETTLE_MS    1000
 #define CHUNK        500
 #define ROUND        20         /* SSCANs in one round at most */
 #define WAITING      1024       /* tickets remembered; a power of two */
@@ -39,7 +44,9 @@ struct keeper {
     struct sql         sql;
     struct waiting     waiting[WAITING];
     char               cursor[32];      /* of SSCAN */
-    int64_t            catalogue_at, gauges_at, open_at, alarm_at;
+    struct settle      settle;
+    struct recoverer  *recoverer;
+    int64_t            catalogue_at, gauges_at, open_at, settle_at, alarm_at;
     size_t             closed;          /* met since the last alarm */
     char               example[TICKET_ID_MAX + 1];
 };
@@ -50,6 +57,13 @@ unsigned
 keeper_generation(void)
 {
     return atomic_load(&generation);
+}
+
+void
+keeper_opened(void)
+{
+    metric_add(M_OPENED, 1);
+    atomic_fetch_add(&generation, 1);
 }
 
 static bool
@@ -172,8 +186,8 @@ alarm_closed(struct keeper *k, int64_t now)
     if (k->closed == 0 || now < k->alarm_at)
         return;
     k->alarm_at = now + ALARM_MS;
-    log_error("keeper: tickets stay closed, as they were open before Redis"
-        " forgot them and this version cannot recover them: %s%s", k->example,
+    log_error("keeper: tickets stay closed, as they were open in Redis and"
+        " MySQL does not know them: %s%s", k->example,
         k->closed > 1 ? " and others" : "");
     k->closed = 0;
 }
@@ -198,8 +212,7 @@ try_name(struct keeper *k, ticket_slice_t name)
     switch (open_ticket(&k->db, &k->rds, name)) {
     case OPEN_DONE:
         no_more(k, name);
-        metric_add(M_OPENED, 1);
-        atomic_fetch_add(&generation, 1);
+        keeper_opened();
         break;
     case OPEN_NONE:
         log_info("keeper: %.*s in tickets:recover has no definition, and is"
@@ -208,10 +221,16 @@ try_name(struct keeper *k, ticket_slice_t name)
         break;
     case OPEN_RECOVERY:
         waiting->until = now + CLOSED_MS;
+        recoverer_wake(k->recoverer);
+        break;
+    case OPEN_UNKNOWN:
+        waiting->until = now + CLOSED_MS;
         is_closed(k, name);
         break;
-    case OPEN_BUSY:
     case OPEN_FAILED:
+        waiting->until = now + FAILED_MS;
+        break;
+    case OPEN_BUSY:
         break;
     }
     return k->db.mysql != NULL && k->rds.redis != NULL;
@@ -303,6 +322,11 @@ round_once(struct keeper *k)
         if (!open_all(k))
             return false;
     }
+    if (now >= k->settle_at || k->settle.more) {
+        k->settle_at = now + SETTLE_MS;
+        if (!settle_some(&k->settle, &k->db, &k->rds))
+            return false;
+    }
     if (now >= k->gauges_at) {
         k->gauges_at = now + GAUGES_MS;
         if (!gauges(k))
@@ -351,9 +375,15 @@ keeper_start(const struct conf *conf)
     atomic_init(&k->stop, false);
     db_init(&k->db, conf);
     rds_init(&k->rds, conf);
-    if (pthread_create(&k->thread, NULL, run, k) == 0)
+    k->recoverer = recoverer_start(conf);
+    if (k->recoverer != NULL
+        && pthread_create(&k->thread, NULL, run, k) == 0)
         return k;
     log_error("the keeper could not be started");
+    if (k->recoverer != NULL) {
+        recoverer_stop(k->recoverer);
+        recoverer_join(k->recoverer);
+    }
     free(k);
     return NULL;
 }
@@ -362,12 +392,15 @@ void
 keeper_stop(struct keeper *k)
 {
     atomic_store(&k->stop, true);
+    recoverer_stop(k->recoverer);
 }
 
 void
 keeper_join(struct keeper *k)
 {
     pthread_join(k->thread, NULL);
+    recoverer_join(k->recoverer);
+    sql_free(&k->settle.sql);
     sql_free(&k->sql);
     free(k);
 }

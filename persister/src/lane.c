@@ -46,14 +46,32 @@ lane_free(struct lane *lane)
     free(lane);
 }
 
+/* a drain may have passed over very many */
+static bool
+is_skipped(const struct picture *p, uint64_t epoch, uint64_t seq)
+{
+    size_t low = 0, high = p->nskipped;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct past *at = &p->skipped[middle];
+        if (at->epoch == epoch && at->number == seq)
+            return true;
+        if (at->epoch < epoch || (at->epoch == epoch && at->number < seq))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
 enum known
 lane_knows(const struct lane *lane, uint64_t epoch, uint64_t seq)
 {
     const struct picture *p = &lane->picture;
 
-    for (size_t i = 0; i < p->nskipped; i++)
-        if (p->skipped[i].epoch == epoch && p->skipped[i].number == seq)
-            return KNOWN_LATE;
+    if (is_skipped(p, epoch, seq))
+        return KNOWN_LATE;
     if (epoch == p->epoch)
         return seq <= p->applied ? KNOWN_STORED : KNOWN_NEXT;
     for (size_t i = 0; i < p->npast; i++)
@@ -192,7 +210,8 @@ lane_run(const struct lane *lane, uint32_t max)
         max = lane->size;
     if (lane->known - first + 1 < max)
         max = (uint32_t) (lane->known - first + 1);
-    while (n < max && *slot(lane, first + n) != NULL)
+    while (n < max && (*slot(lane, first + n) != NULL
+        || first + n <= lane->gaps_until))
         n++;
     return n;
 }

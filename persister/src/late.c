@@ -6,6 +6,7 @@
 #include <string.h>
 #include "log.h"
 #include "metrics.h"
+#include "pause.h"
 #include "work.h"
 
 #define TOGETHER 100            /* in one transaction */
@@ -149,8 +150,9 @@ late_store(struct worker *w)
         }
         w->late.wait = (struct backoff) { 0, 0 };
         metric_add(M_LATE, (int64_t) n);
-        log_error("worker %d: %zu late events are kept in late_events: they"
+        log_warn("worker %d: %zu late events are kept in late_events: they"
             " were confirmed before the ticket was reopened", w->number, n);
+        pause_point("late");
         for (size_t i = 0; i < n; i++) {
             struct late_event *e = w->late.first;
             w->late.first = e->next;

@@ -25,6 +25,7 @@ struct arguments {
     enum command command;
     const char  *path;          /* of the configuration, NULL: none */
     int          wait;
+    bool         repair;
 };
 
 struct persister {
@@ -49,6 +50,8 @@ static const char usage[] =
     "  migrate             bring the tables up to date\n"
     "  reconcile           compare MySQL with Redis, ticket by ticket\n"
     "      --wait SECONDS  for tickets that are still moving (default: 10)\n"
+    "      --repair        then close those that differ: a running persister\n"
+    "                      rebuilds them from MySQL\n"
     "  -h, --help          this text\n"
     "  -V, --version       the version\n"
     "\n"
@@ -111,8 +114,7 @@ parse_arguments(int argc, char **argv)
             check = true;
             break;
         case O_REPAIR:
-            refuse("reconcile --repair is not there yet; without it, "
-                "reconcile reports", "");
+            args.repair = true;
             break;
         case O_WAIT:
             args.wait = seconds_of(optarg);
@@ -137,6 +139,8 @@ parse_arguments(int argc, char **argv)
         args.command = CHECK;
     if (args.wait >= 0 && args.command != RECONCILE)
         refuse("--wait belongs to reconcile", "");
+    if (args.repair && args.command != RECONCILE)
+        refuse("--repair belongs to reconcile", "");
     if (args.wait < 0)
         args.wait = WAIT_SECONDS;
     if (args.path == NULL && access(CONF_PATH, F_OK) == 0)
@@ -347,7 +351,7 @@ main(int argc, char **argv)
         code = command_migrate(conf);
         break;
     case RECONCILE:
-        code = command_reconcile(conf, args.wait);
+        code = command_reconcile(conf, args.wait, args.repair);
         break;
     }
     db_library_stop();

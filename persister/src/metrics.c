@@ -29,6 +29,12 @@ static const struct {
         "Events of a past epoch, put into late_events." },
     [M_LATE_PENDING] = { "late_pending", "", GAUGE,
         "Late events still to be settled." },
+    [M_TAKEN_OVER] = { "taken_over_total", "", COUNTER,
+        "Late events of which an event of this epoch was made." },
+    [M_RECOVERED] = { "recovered_total", "", COUNTER,
+        "Tickets brought back that were open before." },
+    [M_SKIPPED] = { "skipped_total", "", COUNTER,
+        "Numbers a recovery passed over, as nobody had them." },
     [M_GAPS_FILLED] = { "gaps_filled_total", "", COUNTER,
         "Times a missing event was fetched from the outbox." },
     [M_HELD_DROPPED] = { "held_dropped_total", "", COUNTER,
@@ -88,6 +94,9 @@ static const struct {
         { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000 } },
     [H_COMMIT] = { "commit_seconds", "Time of one transaction with its commit.",
         { .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10 } },
+    [H_RECOVERY] = { "recovery_seconds", "Time from the claim of a ticket that"
+        " was open before until it is open again.",
+        { .1, .25, .5, 1, 2, 3, 4, 5, 10, 20, 60, 300 } },
 };
 
 static _Atomic int64_t values[METRICS];

@@ -31,8 +31,9 @@ static const char make_record[] =
 static const char read_record[] =
     "SELECT version, name, checksum FROM schema_migrations ORDER BY version";
 
-/* the name of a lock is the server's, not the database's: 64 bytes at most */
-#define LOCK "CONCAT('ticket-migrate-', MD5(DATABASE()))"
+/* The name of a lock is the server's, not the database's: 64 bytes at most.
+   MySQL 9 has no MD5() any more. */
+#define LOCK "CONCAT('ticket-migrate-', LEFT(SHA2(DATABASE(), 256), 32))"
 
 /* what one row of the record says about our migrations */
 static enum migrated

@@ -22,22 +22,10 @@
 #include "tick.h"
 #include "ticket_scripts.h"
 
-/* what MySQL and Redis have of the ticket before anything is done */
-struct found {
-    bool     row, locked;
-    uint64_t row_epoch;
-    bool     tombstone;
-
-    bool     hash;
-    uint64_t hash_epoch;                /* 0: never opened */
-    bool     current;                   /* open */
-    bool     hash_deleted;
-    bool     claimed_new;               /* by an attempt that found it new */
-};
-
-static bool
-lock_name(struct opening *o, const char *call)
+bool
+open_lock(struct opening *o, bool take)
 {
+    const char *call = take ? "GET_LOCK" : "RELEASE_LOCK";
     struct sql sql = { 0 };
     MYSQL_RES *res;
     char name[64];
@@ -49,7 +37,7 @@ lock_name(struct opening *o, const char *call)
 
     snprintf(name, sizeof name, "ticket-open-%08lx-%08lx-%08lx", a, b, c);
     sql_addf(&sql, "SELECT %s('%s'%s)", call, name,
-        strcmp(call, "GET_LOCK") == 0 ? ",0" : "");
+        take ? ",0" : "");
     bool good = !sql.failed
         && db_query(o->db, sql.data, sql.len, &res) == DB_OK;
     sql_free(&sql);
@@ -186,25 +174,24 @@ outboxes_drained(struct opening *o, const struct found *f)
 }
 
 static void
-make_token(struct opening *o)
+make_token(struct opening *o, const char *kind)
 {
     uint64_t random = 0;
 
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         random = (uint64_t) tick_ms() ^ (uintptr_t) o;
-    snprintf(o->token, sizeof o->token, "new:%s:%016" PRIx64, o->replid,
+    snprintf(o->token, sizeof o->token, "%s:%s:%016" PRIx64, kind, o->replid,
         random);
 }
 
-/* step 1: from here no older attempt can finish; true: the ticket is ours to
- * open, else *opened says what it is */
-static bool
-claim(struct opening *o, const struct found *f, enum opened *opened)
+bool
+open_claim(struct opening *o, struct found *f, const char *kind,
+    enum opened *opened)
 {
     char key[RDS_KEY_MAX];
     bool ours = false;
 
-    make_token(o);
+    make_token(o, kind);
     const char *argv[] = { key, o->ticket.data, o->token };
     size_t lens[] = { rds_key(key, o->ticket, NULL), o->ticket.len,
         strlen(o->token) };
@@ -229,6 +216,9 @@ claim(struct opening *o, const struct found *f, enum opened *opened)
         else if (!(ours = definition_reply(&o->definition, field + 4)))
             *opened = OPEN_NONE;
     }
+    if (ours && reply->element[3]->type == REDIS_REPLY_INTEGER
+        && (uint64_t) reply->element[3]->integer > f->hash_epoch)
+        f->hash_epoch = (uint64_t) reply->element[3]->integer;
     freeReplyObject(reply);
     return ours;
 }
@@ -277,6 +267,20 @@ put_lanes(struct opening *o)
     return good;
 }
 
+enum opened
+open_peek(struct opening *o, struct found *f)
+{
+    if (select_row(o, "", f) != DB_OK || !find_hash(o, f))
+        return OPEN_FAILED;
+    if (f->current)
+        return OPEN_DONE;
+    if (!f->hash && (!f->row || f->tombstone))
+        return OPEN_NONE;
+    if (is_new(f))
+        return OPEN_BUSY;
+    return f->row ? OPEN_RECOVERY : OPEN_UNKNOWN;
+}
+
 /* steps 1 to 3 in one transaction; DONE: go on with step 4 in o->epoch */
 static enum opened
 new_epoch(struct opening *o, struct found *f, bool *go_on)
@@ -300,7 +304,7 @@ new_epoch(struct opening *o, struct found *f, bool *go_on)
         return OPEN_NONE;
     if (!is_new(f) || !outboxes_drained(o, f))
         return OPEN_RECOVERY;
-    if (!claim(o, f, &opened))
+    if (!open_claim(o, f, "new", &opened))
         return opened;
 
     o->epoch = 1 + (f->row_epoch > f->hash_epoch ? f->row_epoch
@@ -319,11 +323,13 @@ open_ticket(struct db *db, struct rds *rds, ticket_slice_t ticket)
     int64_t began = tick_ms();
     bool go_on = false;
 
-    if (!lock_name(&o, "GET_LOCK"))
-        return db->mysql != NULL ? OPEN_BUSY : OPEN_FAILED;
-    enum opened opened = OPEN_FAILED;
-    if (rds_replid(rds, o.replid) && db_begin(db) == DB_OK)
-        opened = new_epoch(&o, &f, &go_on);
+    if (!rds_replid(rds, o.replid))
+        return OPEN_FAILED;
+    enum opened opened = open_peek(&o, &f);
+    if (opened != OPEN_BUSY || !open_lock(&o, true))
+        return opened;
+    f = (struct found) { .row = false };
+    opened = db_begin(db) == DB_OK ? new_epoch(&o, &f, &go_on) : OPEN_FAILED;
     if (!go_on)
         db_rollback(db);
     else if ((opened = rebuild(&o)) == OPEN_DONE)
@@ -331,6 +337,6 @@ open_ticket(struct db *db, struct rds *rds, ticket_slice_t ticket)
             PRId64 " ms", (int) ticket.len, ticket.data, o.epoch,
             tick_ms() - began);
     if (db->mysql != NULL)
-        lock_name(&o, "RELEASE_LOCK");
+        open_lock(&o, false);
     return opened;
 }

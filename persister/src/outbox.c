@@ -89,26 +89,34 @@ stop(struct worker *w, struct lane *lane, const char *why)
         lane->picture.applied, why);
 }
 
-/* false: the lane is stopped */
-static bool
-take_entry(struct worker *w, struct lane *lane, const redisReply *entry)
+int
+outbox_entry(const struct lane *lane, const redisReply *entry,
+    ticket_event_t *ev, const char **why)
 {
-    ticket_event_t ev;
-    const char *why = "an outbox entry is malformed";
-    int rc = -1;
-
     if (entry->type == REDIS_REPLY_ARRAY && entry->elements == 2
         && entry->element[0]->type == REDIS_REPLY_STRING
         && entry->element[1]->type == REDIS_REPLY_ARRAY
         && entry->element[1]->elements >= 2)
     {
         redisReply *id = entry->element[0], **pair = entry->element[1]->element;
-        rc = ticket_event_unpack(lane->ticket, lane->number,
+        return ticket_event_unpack(lane->ticket, lane->number,
             (ticket_slice_t) { id->str, (size_t) id->len },
             (ticket_slice_t) { pair[0]->str, (size_t) pair[0]->len },
-            (ticket_slice_t) { pair[1]->str, (size_t) pair[1]->len }, &ev,
-            &why);
+            (ticket_slice_t) { pair[1]->str, (size_t) pair[1]->len }, ev,
+            why);
     }
+    *why = "an outbox entry is malformed";
+    return -1;
+}
+
+/* false: the lane is stopped */
+static bool
+take_entry(struct worker *w, struct lane *lane, const redisReply *entry)
+{
+    ticket_event_t ev;
+    const char *why = "an outbox entry is malformed";
+    int rc = outbox_entry(lane, entry, &ev, &why);
+
     if (rc != 0) {
         stop(w, lane, rc == -2 ? "an outbox entry is of a newer format than"
             " this program knows: upgrade it" : why);

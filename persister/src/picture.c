@@ -22,12 +22,15 @@ number(const char *text)
 static bool
 past_add(struct past **list, size_t *n, struct past one)
 {
-    struct past *grown = realloc(*list, (*n + 1) * sizeof *grown);
-
-    if (grown == NULL)
-        return false;
-    *list = grown;
-    grown[(*n)++] = one;
+    /* room for 1, 2, 4, 8 ... of them */
+    if ((*n & (*n - 1)) == 0) {
+        struct past *grown = realloc(*list,
+            (*n > 0 ? 2 * *n : 1) * sizeof *grown);
+        if (grown == NULL)
+            return false;
+        *list = grown;
+    }
+    (*list)[(*n)++] = one;
     return true;
 }
 
@@ -122,6 +125,7 @@ new_epoch(struct worker *w, struct lane *lane, struct picture *fresh)
     lane->held = 0;
     lane->picture = *fresh;
     lane->known = lane->persisted = lane->mark = lane->due = 0;
+    lane->gaps_until = 0;
     sort_again(w, lane, records, n, old);
     free(records);
     sort_dropped(w, lane);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "log.h"
+#include "pause.h"
+#include "rejected.h"
 #include "rows.h"
 #include "ticket_scripts.h"
 
@@ -174,8 +176,10 @@ rebuild(struct opening *o)
 
     snprintf(suffix, sizeof suffix, "buyers:new:%" PRIu64, o->epoch);
     staged.key_len = rds_key(staged.key, o->ticket, suffix);
-    if (!stage(o, &staged))
+    if (!stage(o, &staged) || !rejected_stage(o))
         return OPEN_FAILED;
+    o->buyers = staged.count;
+    pause_point("staged");
 
     redisReply *reply = switch_on(o, &staged);
     if (reply == NULL)

@@ -1,4 +1,5 @@
-/* reconcile: does MySQL hold what Redis sold?  A report; nothing is changed. */
+/* reconcile: does MySQL hold what Redis sold?  A report; only --repair changes
+ * something, and after it. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -403,6 +404,48 @@ print_report(struct report *report)
     return different + moving > 0 ? EXIT_DIFFERENCES : EXIT_OK;
 }
 
+/* closed, it is queued: whoever looks at it in between must not find it open */
+static bool
+repair_one(struct report *report, const char *name)
+{
+    char key[RDS_KEY_MAX];
+    const char *commands[][3] = {
+        { "HDEL", key, "history" }, { "SADD", "tickets:recover", name }
+    };
+
+    rds_key(key, slice(name), NULL);
+    for (size_t i = 0; i < 2; i++) {
+        redisReply *reply = rds_command(&report->rds, 3, commands[i], NULL);
+        if (reply == NULL)
+            return false;
+        bool good = reply->type == REDIS_REPLY_INTEGER;
+        if (!good)
+            snprintf(report->rds.message, sizeof report->rds.message,
+                "%s: %s", commands[i][0], reply->str);
+        freeReplyObject(reply);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+static bool
+repair_all(struct report *report)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < report->count; i++) {
+        if (report->tickets[i].verdict != DIFFERENT)
+            continue;
+        if (!repair_one(report, report->tickets[i].name))
+            return false;
+        n++;
+    }
+    printf("%zu ticket%s closed, to be rebuilt from MySQL by a running"
+        " persister\n", n, n == 1 ? " is" : "s are");
+    return true;
+}
+
 static int
 away(const struct report *report)
 {
@@ -415,7 +458,7 @@ away(const struct report *report)
 }
 
 int
-command_reconcile(const struct conf *conf, int seconds)
+command_reconcile(const struct conf *conf, int seconds, bool repair)
 {
     struct report report = { 0 };
     int code = EXIT_SERVER;
@@ -428,8 +471,8 @@ command_reconcile(const struct conf *conf, int seconds)
         code = away(&report);
     } else {
         code = print_report(&report);
-        if (code == EXIT_SERVER)
-            away(&report);
+        if (code == EXIT_SERVER || (repair && !repair_all(&report)))
+            code = away(&report);
     }
 
     for (size_t i = 0; i < report.count; i++) {

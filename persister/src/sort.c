@@ -128,6 +128,7 @@ sort_event(struct worker *w, const ticket_event_t *ev, struct place place)
         sign_of_life(lane);
         return true;
     case KNOWN_LATE:
+        lane->moved_at = tick_ms();     /* by what will be made of it */
         return sort_late(w, ev, place);
     case KNOWN_NEXT:
         break;

@@ -14,6 +14,7 @@
 #include "tick.h"
 
 #define RECOUNT_MS 30000
+#define ALONE_MS   2000         /* without an assignment, after the start */
 #define CLOSE_MS   15000        /* for leaving the group */
 #define COUNT_MS   1000         /* for the number of partitions */
 #define SEEK_MS    5000
@@ -33,7 +34,8 @@ struct source_kafka {
     int32_t             nparts;
     int32_t             count;  /* partitions of the topic; 0: not known */
     bool                idle;
-    int64_t             recount_at;
+    bool                joined;         /* the group has assigned something */
+    int64_t             started_at, recount_at;
     char               *storage;        /* of the event being decoded */
 };
 
@@ -71,6 +73,7 @@ on_assigned(struct worker *w, rd_kafka_topic_partition_list_t *list,
             *part = (struct part) { true, true, -1, -1 };
     }
     k->idle = false;
+    k->joined = true;
     k->recount_at = w->list_at = 0;
     metric_add(M_REBALANCES, 1);
     log_info("worker %d: %d partitions are ours now", w->number, list->cnt);
@@ -131,20 +134,35 @@ on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     }
 }
 
+/* Until the group has given us anything (it is waiting for a member that died,
+ * or Kafka is away) this process follows the outbox of every lane: whoever else
+ * does so meanwhile, the fence makes it harmless. */
 bool
 source_kafka_owns(const struct worker *w, ticket_slice_t ticket, uint32_t lane)
 {
     const struct source_kafka *k = w->kafka;
     char key[TICKET_ID_MAX + 16];
 
-    if (k->count == 0 || ticket.len > TICKET_ID_MAX)
+    if (ticket.len > TICKET_ID_MAX)
         return false;
     int len = snprintf(key, sizeof key, "%.*s/%" PRIu32, (int) ticket.len,
         ticket.data, lane);
+    ticket_slice_t text = { key, (size_t) len };
+    if (!k->joined)
+        return tick_ms() - k->started_at >= ALONE_MS
+            && ticket_event_lane(text, (uint32_t) w->conf->persister.threads)
+            == (uint32_t) w->number;
     /* CRC-32 mod count, as librdkafka's partitioner `consistent` */
-    int32_t partition = (int32_t) ticket_event_lane(
-        (ticket_slice_t) { key, (size_t) len }, (uint32_t) k->count);
-    return partition < k->nparts && k->parts[partition].home;
+    int32_t partition = (int32_t) ticket_event_lane(text,
+        (uint32_t) k->count);
+    return k->count > 0 && partition < k->nparts
+        && k->parts[partition].home;
+}
+
+bool
+source_kafka_joined(const struct worker *w)
+{
+    return w->kafka->joined;
 }
 
 void
@@ -304,7 +322,8 @@ source_kafka_rewind(struct worker *w, struct place place)
 
     if (part == NULL || !part->assigned)
         return true;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, w->conf->kafka.topic,
         place.partition)->offset = place.offset;
     rd_kafka_error_t *error = rd_kafka_seek_partitions(k->rk, list, SEEK_MS);
@@ -386,7 +405,6 @@ settings(struct worker *w, char *error, size_t size)
         { "socket.timeout.ms", "10000" },
         { "topic.metadata.refresh.interval.ms", "30000" },
         { "fetch.wait.max.ms", "100" },
-        { "queued.max.messages.kbytes", "16384" },
     };
     rd_kafka_conf_t *conf = kafka_conf_new(w->conf, error, size);
 
@@ -426,7 +444,8 @@ join(struct worker *w, char *error, size_t size)
     rd_kafka_poll_set_consumer(k->rk);
     k->topic = rd_kafka_topic_new(k->rk, w->conf->kafka.topic, NULL);
 
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, w->conf->kafka.topic,
         RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t err = rd_kafka_subscribe(k->rk, list);
@@ -445,8 +464,10 @@ source_kafka_new(struct worker *w)
     char error[512] = "no memory";
 
     w->kafka = k;
-    if (k != NULL)
+    if (k != NULL) {
+        k->started_at = tick_ms();
         k->storage = malloc((size_t) w->conf->kafka.max_event_bytes + 1);
+    }
     if (k != NULL && k->storage != NULL && join(w, error, sizeof error))
         return k;
     log_error("worker %d: kafka: %s", w->number, error);

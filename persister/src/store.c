@@ -3,12 +3,16 @@
 #include "store.h"
 
 #include <inttypes.h>
+#include <mysqld_error.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ack.h"
 #include "log.h"
 #include "metrics.h"
+#include "outcome.h"
+#include "pause.h"
 #include "picture.h"
+#include "skipped.h"
 #include "store_sql.h"
 #include "tick.h"
 
@@ -81,10 +85,11 @@ tally(const struct item *items, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         const struct lane *lane = items[i].lane;
-        for (uint32_t k = 1; k <= items[i].n; k++)
-            if (!lane_at(lane, lane->picture.applied + k)->from_outbox)
-                t.kafka++;
-        t.events += items[i].n;
+        for (uint32_t k = 1; k <= items[i].n; k++) {
+            const struct record *r = lane_at(lane, lane->picture.applied + k);
+            t.events += r != NULL;
+            t.kafka += r != NULL && !r->from_outbox;
+        }
     }
     return t;
 }
@@ -115,6 +120,9 @@ advance(struct worker *w, const struct item *items, size_t n)
         lane->moved_at = now;
         lane->behind_at = lane_idle(lane) ? 0 : now;
         lanes_note(&w->lanes, lane);
+        /* Redis cannot be told while the ticket is closed */
+        if (w->drains)
+            continue;
         stored[some++] = lane;
         if (some == PIPELINE || i + 1 == n) {
             ack_lanes(w, stored, some);
@@ -142,8 +150,12 @@ write_batch(struct worker *w, struct item *items, size_t *n, struct tally *t,
     }
     *t = tally(items, *n);
     if ((r = store_definitions(w, items, *n)) != DB_OK
+        || (r = outcome_store(w, items, *n)) != DB_OK
+        || (w->drains && (r = skipped_store(w, items, *n)) != DB_OK)
+        /* last, as messages that come meanwhile may move what is held */
         || (r = store_rows(w, items, *n, upserts, deletes)) != DB_OK)
         return r;
+    pause_point("commit");
     return db_commit(&w->db);
 }
 
@@ -151,6 +163,7 @@ write_batch(struct worker *w, struct item *items, size_t *n, struct tally *t,
 static enum db_result
 store_batch(struct worker *w, struct item *items, size_t n)
 {
+    pause_point("store");
     double began = tick_seconds();
     size_t upserts = 0, deletes = 0;
     size_t all = n;
@@ -301,9 +314,13 @@ failed(struct worker *w, struct item *items, size_t n, bool permanent)
 {
     if (!permanent) {
         backoff_fail(&w->store_wait, &w->seed);
+        /* the other one of a deadlock goes on, so may we */
+        if (w->db.error == ER_LOCK_DEADLOCK && w->store_wait.failures == 1)
+            w->store_wait.retry_at = 0;
         log_warn("worker %d: batch of %zu lanes could not be stored (%s, error"
             " %u), again in %" PRId64 " ms", w->number, n, w->db.sqlstate,
-            w->db.error, w->store_wait.retry_at - tick_ms());
+            w->db.error, w->store_wait.retry_at > 0
+            ? w->store_wait.retry_at - tick_ms() : 0);
         if (w->store_wait.failures < 2)
             return;
     }

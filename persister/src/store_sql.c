@@ -79,7 +79,7 @@ store_definitions(struct worker *w, const struct item *items, size_t n)
             continue;
         for (uint32_t k = items[i].n; k > 0 && last == NULL; k--) {
             const struct record *r = lane_at(lane, lane->picture.applied + k);
-            if (r->type == TICKET_EVENT_DEFINED)
+            if (r != NULL && r->type == TICKET_EVENT_DEFINED)
                 last = r;
         }
         if (last == NULL)
@@ -138,7 +138,7 @@ collect(struct store *store, const struct item *items, size_t n)
         const struct lane *lane = items[i].lane;
         for (uint32_t k = items[i].n; k > 0; k--) {
             const struct record *r = lane_at(lane, lane->picture.applied + k);
-            if (r->type != TICKET_EVENT_DEFINED
+            if (r != NULL && r->type != TICKET_EVENT_DEFINED
                 && first_seen(store, rows, lane, record_user(r)))
                 store->rows[rows++] = (struct row) { lane, r };
         }
@@ -220,7 +220,7 @@ static const struct {
 static enum db_result
 execute_last(struct worker *w, const struct sql *sql)
 {
-    if (!w->store.overlap || w->kafka == NULL)
+    if (!w->store.overlap || w->kafka == NULL || atomic_load(&w->stop))
         return db_exec(&w->db, sql->data, sql->len, NULL);
 
     enum db_result r = db_send(&w->db, sql->data, sql->len);

@@ -50,7 +50,8 @@ drop_strangers(struct worker *w)
     for (size_t i = w->lanes.count; i > 0; i--) {
         struct lane *lane = w->lanes.all[i - 1];
         lane->mine = owns(w, lane->ticket, lane->number);
-        if (!lane->mine && lane_idle(lane))
+        /* but not before the messages we were given are stored */
+        if (!lane->mine && lane->nlows == 0)
             lanes_remove(&w->lanes, lane);
     }
 }

@@ -139,8 +139,8 @@ timers(struct worker *w)
     if (generation != w->generation || now >= w->list_at) {
         w->generation = generation;
         /* without Kafka nobody else tells of tickets another process opens */
-        w->list_at = now + (w->kafka != NULL ? w->conf->persister.sweep_ms
-            : w->conf->persister.tail_ms);
+        w->list_at = now + (w->kafka != NULL && source_kafka_joined(w)
+            ? w->conf->persister.sweep_ms : w->conf->persister.tail_ms);
         if (!sweep_list(w))
             w->list_at = now + 1000;
     }

@@ -147,7 +147,7 @@ for args, sentence in [
     (["--check", "migrate"], "--check stands alone"),
     (["--wait", "3"], "--wait belongs to reconcile"),
     (["reconcile", "--wait", "x"], "--wait needs a number of seconds: x"),
-    (["reconcile", "--repair"], "reconcile --repair is not there yet; without it, reconcile reports"),
+    (["--repair"], "--repair belongs to reconcile"),
     (["--nonsense"], "unrecognized option '--nonsense'"),
     (["-c"], "option requires an argument -- 'c'"),
 ]:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 
-from base import REDIS_DB, ROOT, Daemon, Database, Redis, conf, done, env, equal, lacks, ok, persister, stop, \
+from base import MYSQL_CLIENT, REDIS_DB, ROOT, Daemon, Database, Redis, conf, done, env, equal, lacks, ok, persister, stop, \
     wait_for
 
 with open(f"{ROOT}/persister/README.md", encoding="utf-8") as file:
@@ -18,7 +18,7 @@ redis = Redis()
 redis("FLUSHDB")
 
 # whoever started the server is MySQL's root
-root = ["mariadb", "--no-defaults", "-h", "localhost", "--protocol=socket", "-S", env("MYSQL_SOCKET")]
+root = [MYSQL_CLIENT, "--no-defaults", "-h", "localhost", "--protocol=socket", "-S", env("MYSQL_SOCKET")]
 USER = "tickets_rights"
 
 
@@ -28,7 +28,8 @@ def administer(sql):
         stop(f"MySQL's root cannot be used: {result.stderr}")
 
 
-administer(f"CREATE OR REPLACE USER '{USER}'@'127.0.0.1' IDENTIFIED BY 'right'; "
+administer(f"DROP USER IF EXISTS '{USER}'@'127.0.0.1'; "
+           f"CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY 'right'; "
            f"GRANT {grant} ON `{database.name}`.* TO '{USER}'@'127.0.0.1'")
 redis("ACL", "SETUSER", USER, "reset", *rule)
 

@@ -8,7 +8,7 @@ harmless. Duplicates are counted, so that a replay shows.
 import random
 
 from base import Database, done, equal, ok, wait_for
-from core import Office, Persister, Topic, agree, kafka_and_outbox, rows, users
+from core import Office, Persister, Topic, agree, kafka_and_outbox, users
 
 database, office, topic = Database(), Office(), Topic(partitions=3)
 random.seed(5)

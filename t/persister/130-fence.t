@@ -13,7 +13,7 @@ import threading
 import time
 
 from base import Database, done, equal, ok
-from core import Office, Persister, Topic, agree, key, progress, users
+from core import Office, Persister, Topic, agree, progress, users
 
 database, office, topic = Database(), Office(), Topic(partitions=4)
 options = {"gap_ms": 300, "batch_events": 50, "batch_ms": 5, "tail_ms": 100}

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from base import Database, Proxy, done, env, equal, has, ok, wait_for
+from base import MYSQL_CLIENT, Database, Proxy, done, env, equal, has, ok, wait_for
 from core import Office, Persister, Topic, agree, key, progress, rows, stored, users
 
 database, office, topic = Database(), Office(), Topic(partitions=2)
@@ -48,7 +48,7 @@ class Session:
 
     def __init__(self):
         self.process = subprocess.Popen(
-            ["mariadb", "--no-defaults", "-h", env("MYSQL_HOST"), "-P", env("MYSQL_PORT"), "-u", env("MYSQL_USER"), "-BNn",
+            [MYSQL_CLIENT, "--no-defaults", "-h", env("MYSQL_HOST"), "-P", env("MYSQL_PORT"), "-u", env("MYSQL_USER"), "-BNn",
              database.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, "MYSQL_PWD": env("MYSQL_PASSWORD")})
 

@@ -9,7 +9,7 @@ import threading
 import time
 
 from base import Database, done, equal, note, ok, wait_for
-from core import Office, Persister, Topic, agree, kafka_and_outbox, progress, users
+from core import Office, Persister, Topic, agree, progress, users
 
 database, office, topic = Database(), Office(), Topic(partitions=4)
 options = {"batch_events": 100, "gap_ms": 3000}

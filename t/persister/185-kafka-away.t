@@ -9,7 +9,7 @@ import os
 import signal
 import time
 
-from base import Database, done, env, equal, ok, wait_for
+from base import Database, done, env, equal, note, ok, wait_for
 from core import Office, Persister, Topic, agree, kafka_and_outbox, stored, users
 
 database, office, topic = Database(), Office(), Topic(partitions=2)
@@ -64,10 +64,31 @@ try:
     equal(persister.stop(), 0, "SIGTERM ends it well while Kafka sleeps")
     ok(time.monotonic() - began < 25, f"and soon enough ({time.monotonic() - began:.1f} s)")
     persister = Persister(database, topic, kafka=hurry)
+    began = time.monotonic()
     office.book("sale", users(100, "asleep"))
-    time.sleep(1)
+    agree(office, database, "sale", "started while Kafka sleeps, it follows the outbox")
+    note(f"{time.monotonic() - began:.1f} s")
 finally:
     os.kill(kafka, signal.SIGCONT)
-agree(office, database, "sale", "started while Kafka slept, it begins when Kafka wakes up", 60)
+persister.assigned(5)
+time.sleep(1)
+before = kafka_and_outbox(persister)[0]
+topic.produce(office.book("sale", users(300, "awake")))
+agree(office, database, "sale", "Kafka wakes up")
+ok(kafka_and_outbox(persister)[0] >= before + 290, "and is the road again")
+
+# ---------------------------------------------------------------- a member died
+
+slow = {"property": "session.timeout.ms=10000"}
+persister.stop()
+persister = Persister(database, topic, kafka=slow)
+persister.assigned(5)
+persister.kill()
+office.book("sale", users(300, "crash"))
+began = time.monotonic()
+persister = Persister(database, topic, kafka=slow)
+agree(office, database, "sale", "killed and started: it does not wait until the group has missed the dead")
+seconds = time.monotonic() - began
+ok(seconds < 9, f"it took {seconds:.1f} s, the dead one is missed after 10")
 equal(persister.stop(), 0, "SIGTERM ends it well")
 done()

@@ -22,6 +22,7 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PERSISTER = os.environ.get("PERSISTER_BIN") or os.path.join(ROOT, "persister", "ticket-persister")
 REDIS_DB = 9
+MYSQL_CLIENT = os.environ.get("MYSQL_KIND") or "mariadb"
 NAME = re.sub(r"[^0-9a-z]", "_", os.path.basename(sys.argv[0]).split(".")[0])
 
 # ---------------------------------------------------------------- TAP
@@ -131,7 +132,7 @@ class Database:
 
     def __call__(self, sql, database=""):
         """The rows of the result, as lists of text."""
-        command = ["mariadb", "--no-defaults", "--default-character-set=utf8mb4", "-h", env("MYSQL_HOST"),
+        command = [MYSQL_CLIENT, "--no-defaults", "--default-character-set=utf8mb4", "-h", env("MYSQL_HOST"),
                    "-P", env("MYSQL_PORT"), "-u", env("MYSQL_USER"), "-BN"]
         if database is not None:
             command.append(database or self.name)

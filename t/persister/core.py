@@ -9,12 +9,10 @@ import json
 import os
 import re
 import subprocess
-import time
 import zlib
 from datetime import datetime, timezone
 
-from base import DIR, NAME, REDIS_DB, ROOT, Daemon, Database, Redis, conf, env, equal, free_port, health, http, note, \
-    ok, stop, wait_for
+from base import NAME, ROOT, Daemon, Redis, conf, env, free_port, health, http, note, ok, stop, wait_for
 
 CODES = {}
 for _line in open(os.path.join(ROOT, "lua", "codes"), encoding="utf-8"):
@@ -174,7 +172,7 @@ class Persister(Daemon):
 
     count = 0
 
-    def __init__(self, database, topic=None, wait=True, redis_uri=None, **options):
+    def __init__(self, database, topic=None, wait=True, redis_uri=None, environment=None, **options):
         Persister.count += 1
         self.port = free_port()
         sections = {"http": {"listen": f"127.0.0.1:{self.port}"},
@@ -187,7 +185,8 @@ class Persister(Daemon):
             sections["redis"] = {"uri": redis_uri}
         for section, values in options.items():
             sections.setdefault(section, {}).update(values)
-        super().__init__(conf(database, f"core{Persister.count}.conf", **sections), f"core{Persister.count}")
+        super().__init__(conf(database, f"core{Persister.count}.conf", **sections), f"core{Persister.count}",
+                         **(environment or {}))
         if wait and not wait_for(lambda: health(self.port)[0] == 200, 30):
             stop("the persister did not get up:\n" + self.log())
 
@@ -251,8 +250,9 @@ def agree(office, database, ticket, name, seconds=30):
     good = stored(office, database, ticket, seconds)
     have, want = rows(database, ticket), office.buyers(ticket)
     if not ok(good and have == want, name):
-        note(f"stored: {good}; lanes {[(progress(database, ticket, i), office.seq(ticket, i), office.persisted(ticket, i)) for i in range(office.tickets[ticket])]}; "
-             f"{len(have)} rows, {len(want)} buyers")
+        lanes = [(progress(database, ticket, lane), office.seq(ticket, lane), office.persisted(ticket, lane))
+                 for lane in range(office.tickets[ticket])]
+        note(f"stored: {good}; lanes {lanes}; {len(have)} rows, {len(want)} buyers")
         note(f"only in MySQL: {sorted(set(have) - set(want))[:5]}\nonly in Redis: {sorted(set(want) - set(have))[:5]}")
 
 

@@ -1,0 +1,12 @@
+/* What became of late events: DESIGN §10. */
+
+#ifndef PERSISTER_OUTCOME_H
+#define PERSISTER_OUTCOME_H
+
+#include "work.h"
+
+/* in the transaction that applies the events made from late ones */
+enum db_result outcome_store(struct worker *w, const struct item *items,
+    size_t n);
+
+#endif

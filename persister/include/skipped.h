@@ -1,0 +1,12 @@
+/* Numbers a drain passes over, as nobody has them: DESIGN §10 step 2. */
+
+#ifndef PERSISTER_SKIPPED_H
+#define PERSISTER_SKIPPED_H
+
+#include "work.h"
+
+/* in the transaction that moves the lanes past them */
+enum db_result skipped_store(struct worker *w, const struct item *items,
+    size_t n);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * What became of late events.  Not what takeover.lua answered, which a Redis
+ * that forgets would take back: what was applied.
+ */
+
+#include "outcome.h"
+
+enum outcome { BOOKED, VOID, REJECTED, CANCELLED, OUTCOMES };
+
+static const char *const names[OUTCOMES] = {
+    "booked", "void", "rejected", "cancelled"
+};
+
+static enum outcome
+outcome_of(const struct record *r)
+{
+    if (r->type == TICKET_EVENT_BOOKED)
+        return BOOKED;
+    if (r->type == TICKET_EVENT_REJECTED)
+        return REJECTED;
+    /* a booking that is cancelled instead of being made */
+    return ticket_slice_eq(record_booking_id(r), record_origin(r)) ? VOID
+        : CANCELLED;
+}
+
+/* the ids of those with this outcome; returns how many */
+static size_t
+collect(struct worker *w, const struct item *items, size_t n,
+    enum outcome outcome)
+{
+    struct sql *sql = &w->store.sql;
+    size_t found = 0;
+
+    sql_reset(sql);
+    sql_addf(sql, "UPDATE late_events SET outcome='%s',"
+        "settled_at=CURRENT_TIMESTAMP(3) WHERE event_id IN (", names[outcome]);
+    for (size_t i = 0; i < n; i++) {
+        const struct lane *lane = items[i].lane;
+        for (uint32_t k = 1; k <= items[i].n; k++) {
+            const struct record *r = lane_at(lane, lane->picture.applied + k);
+            if (r == NULL || r->type == TICKET_EVENT_DEFINED
+                || r->origin_len == 0 || outcome_of(r) != outcome)
+                continue;
+            ticket_slice_t id = record_origin(r);
+            if (found++ > 0)
+                sql_add(sql, ",");
+            sql_quote(sql, &w->db, id.data, id.len);
+        }
+    }
+    sql_add(sql, ")");
+    return found;
+}
+
+static bool
+any(const struct item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct lane *lane = items[i].lane;
+        for (uint32_t k = 1; k <= items[i].n; k++) {
+            const struct record *r = lane_at(lane, lane->picture.applied + k);
+            if (r != NULL && r->origin_len > 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+enum db_result
+outcome_store(struct worker *w, const struct item *items, size_t n)
+{
+    if (!any(items, n))
+        return DB_OK;
+    for (enum outcome outcome = 0; outcome < OUTCOMES; outcome++) {
+        if (collect(w, items, n, outcome) == 0)
+            continue;
+        if (w->store.sql.failed)
+            return DB_TRANSIENT;
+        enum db_result r = db_exec(&w->db, w->store.sql.data,
+            w->store.sql.len, NULL);
+        if (r != DB_OK)
+            return r;
+    }
+    return DB_OK;
+}
