@@ -341,7 +341,7 @@ EOC
     is(TicketRedis::text("$r/spied"), '', 'no connection, no thread');
     ok(!IO::Select->new($listener)->can_read(0.1), 'nobody came');
 
-    is(system($nginx->command), 0, 'started');
+    is(system($nginx->command), 0, 'started') or diag($nginx->log =~ s/^.*\n(?=(?:.*\n){5}\z)//sr);
     ok(wait_for(20, sub { TicketRedis::text("$r/spied") =~ /connect/ }),
        'a worker connects');
     ok(wait_for(20, sub { TicketRedis::text("$r/spied") =~ /p?thr(?:ea)?d_create/ }),

@@ -24,3 +24,17 @@ __DATA__
 [400, 400, 200]
 --- no_error_log
 [warn]
+
+
+
+=== TEST 2: buyers were turned away until a new worker had its first connection
+--- tickets: ticket('concert');
+--- init
+my $log = 'gracefully shutting down';
+TicketRedis::pause();
+kill 'HUP', TicketRedis::text("$Test::Nginx::Util::ServRoot/logs/nginx.pid");
+ok(wait_for(20, sub { log_text() =~ /$log/ }), 'the old worker is leaving');
+my $s = send_to("POST /book?ticket=concert HTTP/1.0\r\nX-User: ann\r\n\r\n");
+Time::HiRes::sleep(0.3);
+TicketRedis::go_on();
+like(answer($s), qr{^HTTP/1.1 201 }, 'the new one kept him waiting');
