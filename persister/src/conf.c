@@ -62,8 +62,9 @@ read_line(char *line, int size, void *data)
     {
         len--;
     }
-    if (len > 199 || len + 1 > (size_t) size) {
-        fail_at_line(reading, "the line is longer than 199 bytes");
+    /* a newer inih takes a full buffer for the beginning of a longer line */
+    if (len > 198 || len + 2 > (size_t) size) {
+        fail_at_line(reading, "the line is longer than 198 bytes");
         return NULL;
     }
     if (memchr(reading->buffer, '\0', len) != NULL) {

@@ -133,6 +133,9 @@ failed(struct db *db)
     db->error = mysql_errno(db->mysql);
     snprintf(db->sqlstate, sizeof db->sqlstate, "%s",
         mysql_sqlstate(db->mysql));
+    /* MySQL: a CHECK says no; it alone of all constraints comes as HY000 */
+    if (db->error == 3819)
+        snprintf(db->sqlstate, sizeof db->sqlstate, "23000");
     snprintf(db->message, sizeof db->message, "%s", mysql_error(db->mysql));
     log_debug("mysql: error %u (%s): %s", db->error, db->sqlstate, db->message);
 

@@ -55,8 +55,8 @@ for text, sentence, name in [
     ("[mysql]\nhost = a\n  port = 1\n", "FILE:3: the line must not begin with a blank", "indented"),
     ("[mysql]\nhost\n", "FILE:2: is neither [section], option = value nor a comment", "no ="),
     ("[mysql\nhost = a\n", "FILE:1: is neither [section], option = value nor a comment", "no ]"),
-    ("[mysql]\nhost = " + "h" * 193 + "\n", "FILE:2: the line is longer than 199 bytes", "200 bytes"),
-    ("[mysql]\n# " + "c" * 300 + "\n", "FILE:2: the line is longer than 199 bytes", "a long comment"),
+    ("[mysql]\nhost = " + "h" * 192 + "\n", "FILE:2: the line is longer than 198 bytes", "199 bytes"),
+    ("[mysql]\n# " + "c" * 300 + "\n", "FILE:2: the line is longer than 198 bytes", "a long comment"),
     ("[mysql]\nhost = a\0b\n", "FILE:2: the line holds a NUL", "a NUL"),
 ]:
     refused(text, sentence, name)
@@ -74,10 +74,10 @@ equal((result.code, result.err),
       (2, f"ticket-persister: {DIR}: cannot be read: Is a directory\n"), "a folder")
 
 # what is good is as long as can be, has Windows' line ends, comments, and no line end at its end
-good = write("good.conf", "\ufeff# a comment\r\n[mysql]\r\nhost = " + "h" * 192 + "\r\n; another\r\n"
+good = write("good.conf", "\ufeff# a comment\r\n[mysql]\r\nhost = " + "h" * 191 + "\r\n; another\r\n"
                           "  # indented\r\nport = 1 ; at the end\r\n[kafka]\r\nproperty = a=b")
 result = persister("-c", good, "migrate")
-has(result.err, f"{good}:8: property holds a,", "a line of 199 bytes and the rest were read")
+has(result.err, f"{good}:8: property holds a,", "a line of 198 bytes and the rest were read")
 
 # ---------------------------------------------------------------- the environment
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from base import REDIS_DB, Database, Proxy, done, env, equal, has, ok, wait_for
+from base import MYSQL_CLIENT, REDIS_DB, Database, Proxy, done, env, equal, has, ok, wait_for
 from core import Office, Persister, Topic, agree, event, event_id, key, progress, rows, users
 
 database, office, topic = Database(), Office(), Topic(partitions=2)
@@ -51,7 +51,7 @@ agree(office, database, "sale", "Redis is back: it is stored and acknowledged", 
 # ---------------------------------------------------------------- a ticket that is closed, the others
 
 # whoever would recover it waits for its row
-lock = subprocess.Popen(["mariadb", "--no-defaults", "-h", env("MYSQL_HOST"), "-P", env("MYSQL_PORT"), "-u",
+lock = subprocess.Popen([MYSQL_CLIENT, "--no-defaults", "-h", env("MYSQL_HOST"), "-P", env("MYSQL_PORT"), "-u",
                          env("MYSQL_USER"), "-BN", database.name, "-e", "BEGIN; SELECT epoch FROM tickets WHERE name = "
                          "'quiet' FOR UPDATE; SELECT SLEEP(12)"], stdout=subprocess.DEVNULL,
                         env={**os.environ, "MYSQL_PWD": env("MYSQL_PASSWORD")})
@@ -70,8 +70,13 @@ agree(office, database, "quiet", "whose messages are duplicates")
 
 # ---------------------------------------------------------------- the hash is gone
 
-redis("UNLINK", key("quiet"))
+before = persister.metric("malformed_total")
+last = office.book("quiet", users(10, "last"))
+redis("UNLINK", key("quiet"), key("quiet", "outbox:0"))
+topic.produce(last)
 ok(wait_for(lambda: office.is_open("quiet"), 40), "a ticket that is missing in Redis is recovered, too")
+equal(persister.metric("malformed_total"), before, "a Redis that has forgotten cannot call a number never given")
+ok(set(users(10, "last")) <= {user for user, _, _ in rows(database, "quiet")}, "so what came meanwhile is stored")
 topic.produce(office.book("quiet", users(10, "back")))
 agree(office, database, "quiet", "it is back: it goes on")
 

@@ -152,6 +152,8 @@ for turn in range(4):
     queue = []
     time.sleep(2)
     quiet("random", f"turn {turn}")
+equal(office.look("full", "lena"), ["REJECTED", more[0]["id"], "late"],
+      "four rebuilds later an older rejection is still visible")
 tally = {}
 for how in outcomes(database).values():
     tally[how] = tally.get(how, 0) + 1

@@ -69,7 +69,7 @@ def fill(ticket, count):
              "INTERVAL i DIV 1000 SECOND FROM n")
 
 
-sizes = [100, 10000] + [int(os.environ["RECOVERY_BUYERS"])] * ("RECOVERY_BUYERS" in os.environ)
+sizes = [100, 10000] + [int(n) for n in os.environ.get("RECOVERY_BUYERS", "").split()]
 for size in sizes:
     ticket = f"large-{size}"
     fill(ticket, size)
