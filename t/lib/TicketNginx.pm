@@ -12,6 +12,10 @@ use Test::Nginx::Socket ();
 use Time::HiRes qw(sleep time);
 
 our $Binary = $Test::Nginx::Util::NginxBinary;
+our @All;
+
+# whatever a test left running ends with it
+END { local $?; $_->stop for @All }
 
 
 sub new {
@@ -20,8 +24,10 @@ sub new {
 
     remove_tree($root);
     make_path("$root/logs");
-    return bless { root => $root, main => '', http => '',
-                   workers => 1, load => 1, %with }, $class;
+    my $self = bless { root => $root, main => '', http => '', workers => 1,
+                       seen => {}, %with }, $class;
+    push @All, $self;
+    return $self;
 }
 
 
@@ -30,10 +36,8 @@ sub conf {
     my $self = shift;
     my $r = $self->{root};
     my $user = $> == 0 ? 'user root;' : '';
-    my $load = $self->{load}
-        ? join "\n", map { "load_module $_;" }
-          split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // ''
-        : '';
+    my $load = join "\n", map { "load_module $_;" }
+        split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // '';
     my $use = $ENV{TEST_NGINX_EVENT_TYPE} ? "use $ENV{TEST_NGINX_EVENT_TYPE};"
         : '';
     my $http = defined $self->{http} ? <<"EOC" : '';
@@ -90,6 +94,7 @@ sub check {
 
 sub start {
     my ($self, %with) = @_;
+    $self->stop;
     $self->write_conf(%with);
     system($self->command) == 0 or die "nginx does not start: "
         . $self->log . "\n";
@@ -100,9 +105,11 @@ sub start {
 
 
 sub master {
-    my $pid = TicketRedis::text(shift->{root} . '/logs/nginx.pid');
-    chomp $pid;
-    return $pid =~ /^\d+$/ ? $pid : undef;
+    my $self = shift;
+    my ($pid) = TicketRedis::text("$self->{root}/logs/nginx.pid")
+        =~ /^(\d+)$/ or return undef;
+    $self->{seen}{$pid} = 1;
+    return $pid;
 }
 
 
@@ -110,7 +117,9 @@ sub master {
 sub workers {
     my $self = shift;
     my $pid = $self->master // return ();
-    return split ' ', TicketRedis::text("/proc/$pid/task/$pid/children");
+    my @pids = split ' ', TicketRedis::text("/proc/$pid/task/$pid/children");
+    $self->{seen}{$_} = 1 for @pids;
+    return @pids;
 }
 
 
@@ -120,7 +129,6 @@ sub signal {
 }
 
 
-# what is new in the error log since the last time
 sub log {
     my $self = shift;
     return TicketRedis::text("$self->{root}/logs/error.log");
@@ -142,6 +150,14 @@ sub gone {
 }
 
 
+# still the process we saw, not somebody else's under the same number
+sub ours {
+    my ($self, $pid) = @_;
+    return grep { (readlink($_) // '') =~ /^\Q$self->{root}\E\// }
+        glob "/proc/$pid/fd/*";
+}
+
+
 # a zombie only waits for its parent
 sub alive {
     return TicketRedis::text("/proc/$_[0]/stat") =~ /\) [^Z]/;
@@ -158,17 +174,16 @@ sub quit {
 }
 
 
-sub DESTROY {
+# whatever became of it: the end
+sub stop {
     my $self = shift;
-    local ($?, $@);
-    my $pid = $self->master;
-
-    if ($pid && alive($pid)) {
-        my @pids = ($pid, $self->workers);
-        kill 'TERM', $pid;
-        kill 'KILL', @pids if !$self->gone(10, @pids);
-    }
-    remove_tree($self->{root}) if $Test::Nginx::Util::Randomize;
+    $self->workers;
+    my @pids = grep { $self->ours($_) } keys %{ $self->{seen} };
+    kill 'TERM', @pids;
+    kill 'KILL', grep { $self->ours($_) } @pids if !$self->gone(10, @pids);
+    $self->{seen} = {};
+    remove_tree($self->{root}) if $Test::Nginx::Util::Randomize
+        && ${^GLOBAL_PHASE} eq 'END';
 }
 
 
