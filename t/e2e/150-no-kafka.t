@@ -17,9 +17,10 @@ USERS = 1500
 
 
 def stack_script(name, *args, **settings):
-    """stack/up or stack/down, untouched by what the environment says of the first stack."""
+    """stack/up or stack/down, untouched by what the environment says of the first stack but its programs."""
     keep = {name: value for name, value in os.environ.items()
-            if name in ("PATH", "HOME", "TMPDIR", "LANG", "NGINX_BIN") or name.startswith("PYENV")}
+            if name in ("PATH", "HOME", "TMPDIR", "LANG", "NGINX_BIN", "NGINX_MODULE", "PERSISTER_BIN", "MYSQL_KIND",
+                        "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS") or name.startswith("PYENV")}
     done = subprocess.run([os.path.join(ROOT, "stack", name), *args], env={**keep, **settings},
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, timeout=180)

@@ -5,6 +5,7 @@ import atexit
 import os
 import shutil
 import signal
+import random
 import socket
 import subprocess
 import sys
@@ -135,13 +136,22 @@ def source(name):
     return SOURCES[name]
 
 
+def free_port():
+    """One that no outgoing connection takes before the server has it."""
+    while True:
+        port = random.randrange(20000, 32000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            pass
+
+
 class Server:
     """A redis-server on a free port, its data in a folder of its own."""
 
     def __init__(self, *options):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.dir = tempfile.mkdtemp(prefix="ticket-lua-")
         self.process = None
         atexit.register(self.stop)

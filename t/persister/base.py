@@ -7,6 +7,7 @@ database named after itself and uses one numbered database of Redis, which it em
 import atexit
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -66,7 +67,7 @@ def done():
 
 
 def stop(sentence):
-    print(f"Bail out! {sentence}", flush=True)
+    print("".join(f"# {line}\n" for line in sentence.splitlines()) + f"Bail out! {sentence}", flush=True)
     sys.exit(1)
 
 
@@ -202,8 +203,14 @@ class Proxy:
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """One that no outgoing connection takes before the server has it: those begin at 32768."""
+    while True:
+        port = random.randrange(20000, 32000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            pass
 
 
 # ---------------------------------------------------------------- the program
