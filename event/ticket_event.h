@@ -69,6 +69,10 @@ size_t ticket_event_id(char *buf, size_t size, ticket_slice_t ticket,
 int ticket_event_id_parse(ticket_slice_t id, ticket_slice_t *ticket,
     uint32_t *lane, uint64_t *epoch, uint64_t *seq);
 
+/* "<epoch>-<seq>", as a stream id and the end of an event id; 0, or -1. */
+int ticket_event_position_parse(ticket_slice_t id, uint64_t *epoch,
+    uint64_t *seq);
+
 /* CloudEvents JSON of `ev` into buf; returns its length, or 0 when it does not
  * fit.  An empty booking_id (or a holding_id, while holding > 0) stands for
  * the event's own id. */
@@ -93,7 +97,10 @@ int ticket_event_unpack(ticket_slice_t ticket, uint32_t lane,
  * take. */
 uint32_t ticket_event_lane(ticket_slice_t user, uint32_t lanes);
 
-/* "booked", "cancelled", "rejected", "defined"; 0, or -1. */
+/* "booked", "cancelled", "rejected", "defined"; empty: no such type. */
+ticket_slice_t ticket_event_type_name(ticket_event_type_t type);
+
+/* The other way round; 0, or -1. */
 int ticket_event_type_parse(ticket_slice_t word, ticket_event_type_t *type);
 
 /* What must hold for an event whichever road it came by; NULL, or a sentence
