@@ -8,7 +8,8 @@
 --       lanes, state, opens_at, closes_at ('' none), persisted 0/1}; seq 0: no
 --       event.  CREATED with epoch 0: the definition only, to be opened;
 --       CREATED with an epoch: back from deleted.  Or {BELOW_HELD, now, held}
---       {LANES_FIXED, now, lanes} {RECOVERING, now, exists} {LATE, now}
+--       {LANES_FIXED, now, lanes} {BAD_HOURS, now}: it would close before it
+--       opens; {RECOVERING, now, exists} {LATE, now}
 --       {UNKNOWN_TICKET, now, replid} {REFUSED, now, message}
 --       {TORN, now, message}
 -- Errors wrong arguments; a value out of form; K is no hash
@@ -49,6 +50,12 @@ for i = 1, 6 do
     end
     if not value then return redis.error_reply('ERR wrong ' .. names[i]) end
     new[i], same = value, same and value == hash[i]
+end
+-- asked only of who changes them: older tickets keep what they have
+if ARGV[9] .. ARGV[10] ~= '' and new[5] ~= '' and new[6] ~= ''
+   and tonumber(new[5]) >= tonumber(new[6])
+then
+    return {BAD_HOURS, now}
 end
 
 if fresh then

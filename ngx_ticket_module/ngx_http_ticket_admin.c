@@ -143,13 +143,6 @@ ngx_http_ticket_admin_check(ngx_http_ticket_ctx_t *ctx)
         return "No field to be changed is given.";
     }
 
-    if ((args->given & TICKET_ARG_OPENS_AT) && args->opens_at >= 0
-        && (args->given & TICKET_ARG_CLOSES_AT) && args->closes_at >= 0
-        && args->opens_at >= args->closes_at)
-    {
-        return "The sale must open before it closes.";
-    }
-
     return NULL;
 }
 
@@ -522,7 +515,9 @@ ngx_http_ticket_admin_fail(ngx_http_ticket_ctx_t *ctx,
     ngx_str_t               why;
     ngx_http_ticket_text_t  text;
 
-    ngx_http_ticket_problem(ctx, call->result, NULL, &text);
+    ngx_http_ticket_problem(ctx, call->result,
+                            call->code == TICKET_CODE_BAD_HOURS
+                            ? TICKET_ARGS_HOURS : NULL, &text);
 
     if (call->result == NGX_HTTP_TICKET_RESULT_BELOW_HELD
         || call->result == NGX_HTTP_TICKET_RESULT_LANES_FIXED)

@@ -455,7 +455,7 @@ ticket_args_check(ticket_args_t *args, const char **detail)
         && args->closes_at <= args->opens_at)
     {
         return ticket_args_fail(detail, TICKET_ARGS_BAD_REQUEST,
-                                "closes_at must be later than opens_at.");
+                                TICKET_ARGS_HOURS);
     }
 
     return TICKET_ARGS_OK;

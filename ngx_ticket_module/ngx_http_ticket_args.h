@@ -53,6 +53,9 @@ typedef enum {
 
 #define TICKET_ARGS_LIST       (TICKET_ARG_LIMIT | TICKET_ARG_CURSOR)
 
+/* said of a definition, and of what a change would make of one */
+#define TICKET_ARGS_HOURS      "closes_at must be later than opens_at."
+
 
 #define TICKET_PASS_MAX        1024         /* bytes */
 #define TICKET_LIMIT_MAX       1000         /* lines of a list */

@@ -244,3 +244,24 @@ for my $accept ('text/csv', 'application/json') {
     is(scalar keys %user, 600, "all of them, $accept");
     cmp_ok($pages, '>', 3, 'not at once');
 }
+
+
+
+=== TEST 19: a change may not make a sale close before it opens
+--- tickets: ticket('concert', opens_at => 4070908800000);
+--- request eval
+["PATCH /admin/tickets/concert\n{\"closes_at\":\"2099-01-01T00:00:00Z\"}",
+ "PATCH /admin/tickets/concert\n{\"closes_at\":\"2099-01-01T00:00:01Z\"}",
+ "PATCH /admin/tickets/concert\n{\"opens_at\":\"2099-01-01T00:00:02Z\"}",
+ "PUT /admin/tickets/concert\n{\"capacity\":9,\"opens_at\":\"2099-01-01T00:00:02Z\",\"closes_at\":\"2099-01-01T00:00:01Z\"}",
+ "PATCH /admin/tickets/concert\n{\"opens_at\":\"2099-01-01T00:00:02Z\",\"closes_at\":null}",
+ "GET /admin/tickets/concert"]
+--- more_headers
+Content-Type: application/json
+--- response_body_like eval
+[qr/"code":"bad_request","detail":"closes_at must be later than opens_at\."/,
+ qr/"closes_at":"2099-01-01T00:00:01.000Z"/,
+ (qr/closes_at must be later than opens_at\./) x 2,
+ (qr/"opens_at":"2099-01-01T00:00:02.000Z","closes_at":null/) x 2]
+--- error_code eval
+[400, 200, 400, 400, 200, 200]

@@ -67,6 +67,22 @@ tap.eq(t.events()[1], ("1-3", "defined %d 20 2 1 open - %d"
 tap.eq(t.sell("bob", 2), ["BOOKED", 4, 15], "and it sells by it")
 tap.eq(t.define(per_user=1)[2], 5, "below what somebody has: for later ones")
 tap.eq(t.sell("bob", 2)[0], "ALREADY_BOOKED", "... who keeps it")
+t.define(closes_at=9000)
+before = t.dump()
+for given in {"opens_at": 9000}, {"opens_at": 9001, "capacity": 30}, \
+        {"opens_at": 8999, "closes_at": 8999}:
+    tap.eq(t.define(**given, create=0), ["BAD_HOURS"],
+           "would close before it opens: %r" % given)
+tap.eq(t.dump(), before, "... and nothing is changed")
+tap.eq(t.define(opens_at=8999, create=0)[8:10], [8999, 9000], "just before")
+tap.eq(t.define(closes_at=8999, create=0), ["BAD_HOURS"],
+       "nor by the other end alone")
+tap.eq(t.define(closes_at="-", create=0)[8:10], [8999, ""],
+       "an end that is taken away is no end")
+redis("HSET", t.key, "closes_at", "5")
+tap.eq(t.define(per_user=3, create=0)[5], 3,
+       "hours that are wrong already do not stop other changes")
+t.define(per_user=2, opens_at="-", closes_at=99 * 10 ** 12)
 for state, answer in [("paused", "PAUSED"), ("closed", "CLOSED"),
                       ("open", "BOOKED")]:
     t.define(state=state)
