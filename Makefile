@@ -5,6 +5,7 @@
 #   make up, down   start and stop the stack (RUN_DIR, *_PORT, KAFKA=no: see stack/settings.sh)
 #   make check      every test; or one suite: check-lua check-unit check-persister check-module check-e2e check-compose
 #   make bench      every figure, 30 minutes on an idle machine; or one: bench/edge-cpu … (bench/README.md)
+#   make load       50,000 users in 2 s: bench/rush; make soak MINUTES=5: memory under a steady load
 #   make check-newest  the suites with the newest nginx, hiredis, librdkafka, Redis and MySQL, of Debian unstable
 #   make asan       the suites with ASan and UBSan in nginx, the module and the persister
 #   make install    DESTDIR= PREFIX=
@@ -22,7 +23,7 @@ SUITES := lua unit persister module e2e compose
 # a build at a time, however many people call make in this checkout
 LOCKED := mkdir -p build && flock build/.lock
 
-.PHONY: all module persister static install demo up down check check-newest asan bench clean $(SUITES:%=check-%)
+.PHONY: all module persister static install demo up down check check-newest asan bench load soak clean $(SUITES:%=check-%)
 
 all: module persister
 
@@ -61,6 +62,12 @@ check-newest asan:
 
 bench: all
 	@bench/all
+
+load: all
+	@bench/rush
+
+soak: all
+	@bench/soak $(MINUTES)
 
 clean:
 	rm -rf build
