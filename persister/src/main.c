@@ -1,6 +1,7 @@
 /* Launcher for all the rest. */
 
 #include <getopt.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "worker.h"
 
 #define WAIT_SECONDS 10         /* reconcile: for tickets that are moving */
+#define GIVE_BACK_SECONDS 30    /* between times unused memory is returned */
 
 enum command { RUN, CHECK, MIGRATE, RECONCILE };
 
@@ -167,7 +169,7 @@ reload(struct persister *persister)
     notify_ready(metric_get(M_RUNNING) ? "running" : "waiting for MySQL");
 }
 
-/* serves signals; true: it is time to stop.  seconds < 0: until then. */
+/* serves signals for so many seconds; true: it is time to stop */
 static bool
 serve(struct persister *persister, int seconds)
 {
@@ -176,16 +178,13 @@ serve(struct persister *persister, int seconds)
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += seconds;
     for (;;) {
-        int got = seconds < 0 ? sigwaitinfo(&persister->signals, NULL)
-            : sigtimedwait(&persister->signals, NULL, &left);
+        int got = sigtimedwait(&persister->signals, NULL, &left);
         if (got == SIGHUP)
             reload(persister);
         if (got == SIGTERM || got == SIGINT) {
             log_info("signal %s: stopping", got == SIGTERM ? "TERM" : "INT");
             return true;
         }
-        if (seconds < 0)
-            continue;
         clock_gettime(CLOCK_MONOTONIC, &now);
         left.tv_sec = end.tv_sec - now.tv_sec;
         if (left.tv_sec <= 0)
@@ -255,6 +254,16 @@ let_signals_through(const struct persister *persister)
     pthread_sigmask(SIG_UNBLOCK, &persister->signals, NULL);
 }
 
+/* What is read of a backlog before its turn, some 100 MB a worker, malloc would
+ * keep for good. */
+static void
+give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static int
 serve_until_stopped(struct persister *persister)
 {
@@ -268,7 +277,8 @@ serve_until_stopped(struct persister *persister)
             log_info("process up: ticket-persister %s, %d threads, kafka %s",
                 VERSION, persister->count,
                 persister->conf->kafka.enabled ? "on" : "off");
-            serve(persister, -1);
+            while (!serve(persister, GIVE_BACK_SECONDS))
+                give_back();
         } else {
             code = EXIT_USAGE;          /* the thread has logged why */
         }
