@@ -126,6 +126,12 @@ rss_kb() {
     for pid; do awk '/^Pss:/ {print $2}' "/proc/$pid/smaps_rollup"; done | awk '{n += $1} END {print n}'
 }
 
+# resident_kb PID...: as ps shows it; it does not depend on who else has the same libraries loaded
+resident_kb() {
+    local pid
+    for pid; do awk '/^VmRSS:/ {print $2}' "/proc/$pid/status"; done | awk '{n += $1} END {print n}'
+}
+
 # load SECONDS URL SCRIPT [TICKET]: wrk's report as JSON
 load() {
     TICKET=${4-} timeout $(($1 + 60)) wrk -t2 -c"$CONNECTIONS" -d"$1s" -s "$BENCH/$3.lua" "$2" | tail -n 1
