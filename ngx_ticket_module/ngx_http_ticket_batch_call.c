@@ -297,7 +297,6 @@ ngx_http_ticket_batch_unknown(ngx_http_ticket_batch_call_t *call,
     redisReply *reply)
 {
     ngx_str_t  replid;
-    u_char    *catalogue;
 
     if (ngx_http_ticket_reply_string(reply, 2, &replid) != NGX_OK) {
         return NGX_ERROR;
@@ -305,19 +304,25 @@ ngx_http_ticket_batch_unknown(ngx_http_ticket_batch_call_t *call,
 
     /* without a current catalogue a missing hash may be a lost one */
 
-    catalogue = ngx_http_ticket_redis_info(call->batches->redis)->catalogue;
-
-    if (replid.len == 0
-        || (replid.len == ngx_strlen(catalogue)
-            && ngx_memcmp(replid.data, catalogue, replid.len) == 0))
+    if (replid.len
+        && !ngx_http_ticket_redis_complete(call->batches->redis, &replid))
     {
-        ngx_http_ticket_batch_code(call, TICKET_CODE_UNKNOWN_TICKET);
-
-    } else {
         ngx_http_ticket_batch_code(call, TICKET_CODE_RECOVERING);
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    if (replid.len == 0 || call->sure) {
+        ngx_http_ticket_batch_code(call, TICKET_CODE_UNKNOWN_TICKET);
+        return NGX_OK;
+    }
+
+    /* and one read before a FLUSHALL is not: both once more, in this order */
+
+    call->sure = 1;
+
+    return ngx_http_ticket_redis_catalogue(call->batches->redis) == NGX_OK
+           && ngx_http_ticket_batch_send(call) == NGX_OK ? NGX_AGAIN
+                                                         : NGX_DECLINED;
 }
 
 

@@ -76,6 +76,7 @@ typedef struct {
     ngx_http_ticket_script_e          script;
     uint64_t                          sent;
     unsigned                          again:1;  /* with the right lanes */
+    unsigned                          sure:1;   /* after the catalogue */
 } ngx_http_ticket_batch_call_t;
 
 

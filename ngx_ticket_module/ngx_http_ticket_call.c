@@ -21,6 +21,7 @@ static ngx_http_ticket_result_e ngx_http_ticket_call_result(
     ngx_http_ticket_call_t *call);
 static ngx_http_ticket_result_e ngx_http_ticket_call_unknown(
     ngx_http_ticket_call_t *call);
+static ngx_int_t ngx_http_ticket_call_again(ngx_http_ticket_call_t *call);
 static void ngx_http_ticket_call_log(ngx_http_ticket_call_t *call);
 
 
@@ -211,6 +212,13 @@ ngx_http_ticket_call_done(void *data, ngx_http_ticket_outcome_t outcome,
     case NGX_HTTP_TICKET_DONE:
         call->reply = reply;
         call->result = ngx_http_ticket_call_result(call);
+
+        if (call->result == NGX_HTTP_TICKET_RESULT_UNKNOWN_TICKET
+            && ngx_http_ticket_call_again(call) == NGX_OK)
+        {
+            return;
+        }
+
         break;
 
     case NGX_HTTP_TICKET_NOT_DONE:
@@ -279,21 +287,57 @@ ngx_http_ticket_call_result(ngx_http_ticket_call_t *call)
 static ngx_http_ticket_result_e
 ngx_http_ticket_call_unknown(ngx_http_ticket_call_t *call)
 {
-    ngx_str_t                      replid;
-    ngx_http_ticket_redis_info_t  *info;
+    ngx_str_t  replid;
 
     ngx_http_ticket_call_reply_str(call->reply, 2, &replid);
 
-    info = ngx_http_ticket_redis_info(call->conf->redis);
+    /* a ticket that was deleted says so itself */
 
-    if (replid.len == 0
-        || (info != NULL && replid.len == ngx_strlen(info->catalogue)
-            && ngx_memcmp(replid.data, info->catalogue, replid.len) == 0))
-    {
-        return NGX_HTTP_TICKET_RESULT_UNKNOWN_TICKET;
+    if (replid.len == 0) {
+        call->sure = 1;
+
+    } else if (!ngx_http_ticket_redis_complete(call->conf->redis, &replid)) {
+        return NGX_HTTP_TICKET_RESULT_RECOVERING;
     }
 
-    return NGX_HTTP_TICKET_RESULT_RECOVERING;
+    return NGX_HTTP_TICKET_RESULT_UNKNOWN_TICKET;
+}
+
+
+/* What was known of the catalogue may be older than a FLUSHALL: both once
+ * more, in this order.  The arguments are there as long as somebody waits. */
+
+static ngx_int_t
+ngx_http_ticket_call_again(ngx_http_ticket_call_t *call)
+{
+    ngx_int_t                 rc;
+    ngx_http_ticket_redis_t  *redis;
+
+    if (call->sure || call->data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    call->sure = 1;
+    call->reply = NULL;
+
+    redis = call->conf->redis;
+
+    rc = ngx_http_ticket_redis_catalogue(redis);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_ticket_redis_eval(redis, call->script, call->nkeys,
+                                        call->argc, call->argv, call->argvlen,
+                                        ngx_http_ticket_call_done, call);
+    }
+
+    if (rc != NGX_OK) {
+        call->result = NGX_HTTP_TICKET_RESULT_UNAVAILABLE;
+        return NGX_DECLINED;
+    }
+
+    call->tmcf->calls++;
+
+    return NGX_OK;
 }
 
 

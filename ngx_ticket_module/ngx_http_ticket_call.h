@@ -37,6 +37,7 @@ struct ngx_http_ticket_call_s {
                                                    that refuse */
 
     ngx_uint_t                        script;
+    unsigned                          sure:1;   /* sent after the catalogue */
     ngx_uint_t                        nkeys;
     ngx_uint_t                        argc;
     const char                       *argv[NGX_HTTP_TICKET_CALL_ARGS];

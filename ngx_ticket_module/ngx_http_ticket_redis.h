@@ -95,6 +95,14 @@ ngx_http_ticket_redis_info_t *ngx_http_ticket_redis_info(
 ngx_http_ticket_redis_conf_t *ngx_http_ticket_redis_conf(
     ngx_http_ticket_redis_t *redis);
 
+/* Whether Redis has every ticket there is, for all we know: its catalogue was
+ * written under this master_replid.  What is known is up to a second old; it
+ * is new for a script that is sent after ..._catalogue(), which reads it.
+ * NGX_DECLINED: not ready. */
+ngx_uint_t ngx_http_ticket_redis_complete(ngx_http_ticket_redis_t *redis,
+    ngx_str_t *replid);
+ngx_int_t ngx_http_ticket_redis_catalogue(ngx_http_ticket_redis_t *redis);
+
 /* EVALSHA of a script.  argv holds the keys, then the arguments; copied before
  * it returns.  NGX_OK: the handler will be called.  NGX_DECLINED: not ready,
  * nothing was sent, the handler is not called.  A NOSCRIPT answer is repaired

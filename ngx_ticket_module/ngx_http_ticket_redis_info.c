@@ -56,6 +56,16 @@ ngx_http_ticket_redis_conf(ngx_http_ticket_redis_t *redis)
 }
 
 
+ngx_uint_t
+ngx_http_ticket_redis_complete(ngx_http_ticket_redis_t *redis,
+    ngx_str_t *replid)
+{
+    return replid->len == ngx_strlen(redis->info.catalogue)
+           && ngx_memcmp(replid->data, redis->info.catalogue, replid->len)
+              == 0;
+}
+
+
 ngx_int_t
 ngx_http_ticket_redis_catalogue(ngx_http_ticket_redis_t *redis)
 {

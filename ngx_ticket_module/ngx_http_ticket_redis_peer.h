@@ -103,8 +103,7 @@ uint64_t ngx_http_ticket_redis_oldest(ngx_http_ticket_redis_t *redis);
 
 /* ngx_http_ticket_redis_info.c */
 
-/* each asks once; the self-test's answer in its state makes it ready */
-ngx_int_t ngx_http_ticket_redis_catalogue(ngx_http_ticket_redis_t *redis);
+/* asks once; its answer in the state of the self-test makes it ready */
 ngx_int_t ngx_http_ticket_redis_selftest(ngx_http_ticket_redis_t *redis);
 
 /* `reply` of a script tells the time there between sent and now */

@@ -157,7 +157,22 @@ Retry-After: \d+
 
 
 
-=== TEST 13: without a user
+=== TEST 13: one that was there is not unknown because the edge has not heard yet
+--- tickets: ticket('concert');
+--- init: redis('FLUSHDB');
+--- request eval
+["POST /book?ticket=concert", "GET /tickets/concert", "GET /tickets/concert/booking",
+ "GET /admin/tickets/concert"]
+--- more_headers
+X-User: ann
+--- response_body_like eval
+[(qr/"code":"recovering"/) x 4]
+--- error_code eval
+[(503) x 4]
+
+
+
+=== TEST 14: without a user
 --- tickets: ticket('concert');
 --- request
 POST /book?ticket=concert
@@ -166,7 +181,7 @@ POST /book?ticket=concert
 
 
 
-=== TEST 14: too many events that are not stored yet
+=== TEST 15: too many events that are not stored yet
 --- tickets: ticket('concert', capacity => 5);
 --- config
 location = /book {
@@ -183,7 +198,7 @@ location = /book {
 
 
 
-=== TEST 15: another method is refused by name
+=== TEST 16: another method is refused by name
 --- tickets: ticket('concert');
 --- request
 GET /book?ticket=concert
@@ -196,7 +211,7 @@ Allow: POST
 
 
 
-=== TEST 16: a group's tickets have their own stock
+=== TEST 17: a group's tickets have their own stock
 --- tickets: ticket('vip@concert', capacity => 1); ticket('floor@concert', capacity => 2);
 --- request eval
 ["POST /book?ticket=vip%40concert", "POST /book?ticket=floor%40concert"]

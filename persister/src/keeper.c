@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include "catalogue.h"
 #include "log.h"
 #include "metrics.h"
 #include "open.h"
@@ -22,7 +23,6 @@
 #define FAILED_MS    5000       /* one that could not be opened */
 #define CLOSED_MS    3000       /* one that has to be recovered */
 #define SETTLE_MS    1000
-#define CHUNK        500
 #define ROUND        20         /* SSCANs in one round at most */
 #define WAITING      1024       /* tickets remembered; a power of two */
 
@@ -76,78 +76,6 @@ done(redisReply *reply)
     if (reply != NULL)
         freeReplyObject(reply);
     return good;
-}
-
-/* ----------------------------------------------------------- catalogue --- */
-
-static bool
-queue_names(struct keeper *k, const char *key, MYSQL_RES *res)
-{
-    const char *argv[2 + CHUNK] = { "SADD", key };
-    size_t lens[2 + CHUNK] = { 4, strlen(key) };
-    MYSQL_ROW row;
-    int argc = 2;
-
-    mysql_data_seek(res, 0);
-    while ((row = mysql_fetch_row(res)) != NULL) {
-        argv[argc] = row[0];
-        lens[argc++] = mysql_fetch_lengths(res)[0];
-    }
-    return argc == 2 || done(rds_command(&k->rds, argc, argv, lens));
-}
-
-static bool
-queue_all(struct keeper *k)
-{
-    char last[TICKET_ID_MAX * 4 + 1] = "";
-    size_t len = 0;
-
-    for (;;) {
-        MYSQL_RES *res;
-        sql_reset(&k->sql);
-        sql_add(&k->sql, "SELECT name FROM tickets WHERE state <> 'deleted'"
-            " AND name > ");
-        sql_quote(&k->sql, &k->db, last, len);
-        sql_addf(&k->sql, " ORDER BY name LIMIT %d", CHUNK);
-        if (k->sql.failed
-            || db_query(&k->db, k->sql.data, k->sql.len, &res) != DB_OK)
-            return false;
-        my_ulonglong n = mysql_num_rows(res);
-        bool good = queue_names(k, "tickets", res)
-            && queue_names(k, "tickets:recover", res);
-        if (good && n > 0) {
-            mysql_data_seek(res, n - 1);
-            MYSQL_ROW row = mysql_fetch_row(res);
-            len = mysql_fetch_lengths(res)[0];
-            memcpy(last, row[0], len);
-        }
-        mysql_free_result(res);
-        if (!good || n < CHUNK)
-            return good;
-    }
-}
-
-/* Under another replid no ticket is open; the edge is not to say "unknown"
- * before all of them are in `tickets` again. */
-static bool
-catalogue(struct keeper *k)
-{
-    const char *get[] = { "GET", "catalogue" };
-    char replid[41];
-
-    if (!rds_replid(&k->rds, replid))
-        return k->rds.redis != NULL;    /* not a master: nothing to do */
-    redisReply *reply = rds_command(&k->rds, 2, get, NULL);
-    bool same = reply != NULL && reply->type == REDIS_REPLY_STRING
-        && strcmp(reply->str, replid) == 0;
-    if (!done(reply))
-        return false;
-    if (same)
-        return true;
-
-    log_info("keeper: Redis is new, or has forgotten: all tickets are queued");
-    const char *set[] = { "SET", "catalogue", replid };
-    return queue_all(k) && done(rds_command(&k->rds, 3, set, NULL));
 }
 
 /* -------------------------------------------------------------- opening --- */
@@ -314,7 +242,7 @@ round_once(struct keeper *k)
 
     if (now >= k->catalogue_at) {
         k->catalogue_at = now + CATALOGUE_MS;
-        if (!catalogue(k))
+        if (!catalogue_keep(&k->db, &k->rds, &k->sql))
             return false;
     }
     if (now >= k->open_at) {

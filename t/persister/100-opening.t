@@ -5,9 +5,12 @@ Whoever opens must do so once, in an epoch MySQL has handed out, whatever else h
 the same time, a crash between MySQL's part and Redis' part, names that are none.
 """
 
+import contextlib
 import os
 import signal
+import threading
 import time
+import zlib
 
 from base import Database, done, equal, has, ok, wait_for
 from core import CODES, Office, Persister, agree, key, users
@@ -117,6 +120,24 @@ redis("DEL", "catalogue", "tickets")
 ok(wait_for(lambda: redis("GET", "catalogue") == redis.replid()), "a catalogue that is gone is written again")
 equal(sorted(redis("SMEMBERS", "tickets")), ["crashed", "gone", "sample", "sold"], "after every ticket was queued")
 ok(wait_for(lambda: redis("SMEMBERS", "tickets:recover") == ["strange"]), "and those that are open left the queue")
+
+
+def hold(lock):
+    """Somebody else is at that ticket, for a while."""
+    with contextlib.suppress(RuntimeError):
+        database(f"SELECT GET_LOCK('{lock}', 10); DO SLEEP(20)")
+
+
+name, seed = b"sold", zlib.crc32(database.name.encode())
+lock = f"ticket-open-{seed:08x}-{zlib.crc32(name, seed):08x}-{zlib.adler32(name):08x}"
+threading.Thread(target=hold, args=(lock,)).start()
+holder = wait_for(lambda: [row for row in database(f"SELECT IS_USED_LOCK('{lock}')") if row != ["NULL"]])
+redis("DEL", "catalogue", key("sold"))
+ok(wait_for(lambda: redis("GET", "catalogue") == redis.replid()), "Redis has forgotten one, which nobody can recover yet")
+equal((redis("EXISTS", key("sold")), office.is_open("sold")), (1, False),
+      "it has a hash when there is a catalogue, so that no edge takes it for unknown, and is closed")
+database(f"KILL {holder[0][0]}")
+ok(wait_for(lambda: office.is_open("sold")), "and that one is recovered")
 
 # ---------------------------------------------------------------- it works
 
