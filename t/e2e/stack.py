@@ -345,7 +345,8 @@ class Stack:
 
     async def create(self, ticket, capacity, deadline=60, **definition):
         """Creates it and waits until it sells."""
-        answer = await self.admin("PUT", "/" + quote(ticket), {"capacity": capacity, **definition})
+        async with self.client(connections=1) as client:
+            answer = await client.ask("PUT", f"/admin/tickets/{quote(ticket)}", body={"capacity": capacity, **definition})
         if answer.status not in (200, 201):
             raise RuntimeError(f"PUT /admin/tickets/{ticket}: {answer!r}")
         await self.opened(ticket, deadline)
