@@ -12,9 +12,10 @@
 --       {UNKNOWN_TICKET, now, replid} {REFUSED, now, message}, nothing done;
 --       {TORN, now, message}
 -- Errors wrong arguments; a key of the wrong type
--- K:late (emptied by every opening) holds late event id -> how, and the void
--- bookings of this epoch: 'void <booking_id>' -> 1, as MySQL may have been
--- read before the cancel was there.
+-- K:late (emptied by every opening) holds late event id -> how, 'seq
+-- <booking_id>' -> number of the event that booked it here, for booking.lua,
+-- and the void bookings of this epoch: 'void <booking_id>' -> 1, as MySQL may
+-- have been read before the cancel was there.
 local lane, epoch, origin, kind, user = unpack(ARGV, 2, 6)
 local quantity, booking, void = tonumber(ARGV[7]), ARGV[8], ARGV[9] == '1'
 if #KEYS ~= 5 or #ARGV ~= 9 or not quantity
@@ -48,7 +49,8 @@ elseif kind == 'booked' and not held and remaining >= quantity
     how, event, holding, id = BOOKED, 'booked', quantity, booking
     remaining = remaining - quantity
     writes = {{'HSET', KEYS[2], user, format('%d %d ', quantity, now)
-               .. booking}, {'HDEL', KEYS[3], user}}
+               .. booking}, {'HDEL', KEYS[3], user},
+              {'HSET', KEYS[4], 'seq ' .. booking, seq + 1}}
 elseif kind == 'booked' then
     how, event = REJECTED, 'rejected'
     writes = {{'HSET', KEYS[3], user, booking .. ' late'}}

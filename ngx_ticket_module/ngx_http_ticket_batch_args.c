@@ -51,7 +51,7 @@ ngx_http_ticket_batch_room(ngx_http_ticket_batch_call_t *call)
     key = ngx_http_ticket_key_len(&call->node->sn.str,
                                   sizeof("outbox:") + NGX_INT_T_LEN);
 
-    size = (3 + call->node->lanes) * key + 4 * NGX_INT64_LEN;
+    size = (4 + call->node->lanes) * key + 4 * NGX_INT64_LEN;
 
     for (q = ngx_queue_head(&call->commands);
          q != ngx_queue_sentinel(&call->commands);
@@ -107,6 +107,8 @@ ngx_http_ticket_batch_keys(ngx_http_ticket_batch_call_t *call)
                                   sizeof("rejected") - 1);
 
     if (call->script == NGX_HTTP_TICKET_SCRIPT_booking) {
+        ngx_http_ticket_batch_arg_key(batches, ticket, "late",
+                                      sizeof("late") - 1);
         return batches->argc;
     }
 

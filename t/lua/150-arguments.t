@@ -17,7 +17,7 @@ scratch = ["ticket:{:selftest}:" + k
 documented = {
     "book": ([K, B, R, O], [t.name, 1, 0, 1, "bob", 0, 1, FOREVER, 0]),
     "cancel": ([K, B, R, O], [t.name, 1, 1, "bob", 0, "", FOREVER, 0]),
-    "booking": ([K, B, R], [t.name, 1, "ann"]),
+    "booking": ([K, B, R, t.late], [t.name, 1, "ann"]),
     "ticket": ([K], [t.name]),
     "define": ([K, O], [t.name, 0, FOREVER, replid, "", "", "", "", "", ""]),
     "delete": ([K, B, O], [t.name, FOREVER]),

@@ -39,6 +39,7 @@ tap.eq(late(t, 1, "booked", "ann", quantity=3), ["OK", "BOOKED", 1],
 tap.eq(last(t), ["booked", str(t.now), "ann", "3", "3", t.id(1), t.id(1),
                  t.id(1)], "the outbox entry is exactly this")
 tap.eq(t.booking("ann")[0][:3], ["FOUND", t.id(1), 3], "with the id told")
+tap.eq(t.booking("ann")[0][-1], 0, "... not stored before its event here is")
 tap.eq((t.balance(), t.hash("seq:0")), (9, "1"), "the balance holds")
 before = t.dump()
 tap.eq(late(t, 1, "booked", "ann", quantity=3), ["OK", "BOOKED", 0],
@@ -63,6 +64,10 @@ tap.eq((t.balance(), t.hash("remaining")), (9, "0"), "sold out, exactly")
 tap.eq(late(t, 6, "booked", "cid", booking=5, quantity=6),
        ["OK", "BOOKED", 6], "who holds this very booking keeps it")
 tap.eq(t.balance(), 9, "... and no more")
+
+tap.eq([t.ack(0), t.booking("ann")[0][-1], t.ack(1), t.booking("ann")[0][-1],
+        t.booking("cid")[0][-1]], [["OK", 0], 0, ["OK", 1], 1, 0],
+       "stored when that one is, each by its own")
 
 # a cancel
 tap.eq(late(t, 7, "cancelled", "ann", booking=2), ["OK", "VOID", 7],

@@ -265,7 +265,7 @@ class Ticket:
 
     def booking(self, *users):
         return self.results(self.call(
-            "booking", [self.key, self.buyers, self.rejected],
+            "booking", [self.key, self.buyers, self.rejected, self.late],
             [len(users), *users]))
 
     def ticket(self):

@@ -115,7 +115,8 @@ class Sale(Office):
 
     def look(self, ticket, user):
         """What GET booking would say."""
-        reply = self.call("booking", [key(ticket), key(ticket, "buyers"), key(ticket, "rejected")], ticket, 1, user)
+        reply = self.call("booking", [key(ticket), *(key(ticket, part) for part in ("buyers", "rejected", "late"))],
+                          ticket, 1, user)
         names = {code: name for name, code in CODES.items()}
         return [names[reply[3][0]], *reply[3][1:]] if reply[0] == CODES["OK"] else [names[reply[0]]]
 
