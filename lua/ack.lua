@@ -3,8 +3,9 @@
 -- KEYS  K, K:buyers, K:rejected, K:outbox:<lane>
 -- ARGV  T, lane, epoch, applied, then for each dead booking of this lane:
 --       user, booking_id, reason (one token)
--- Returns {OK, now, trimmed, then for each dead one 1 taken back / 0 not: the
---       user does not hold exactly that booking}.  trimmed 1000: call again.
+-- Returns {OK, now, trimmed, then for each dead one 1 taken back / 2 it was
+--       before, K:rejected says so / 0 the user does not hold exactly that
+--       booking}.  trimmed 1000: call again.
 --       Or {STALE, now, epoch} {RECOVERING, now, exists}
 --       {UNKNOWN_TICKET, now, replid}, nothing done; {REFUSED, now, message}
 --       {TORN, now, message}: persisted has not risen
@@ -21,9 +22,11 @@ if no then return no end
 if hash[2] ~= epoch then return {STALE, now, tonumber(hash[2])} end
 local remaining, seq = tonumber(hash[3]), tonumber(hash[4])
 if applied > seq then return redis.error_reply('ERR applied is ahead') end
-local held = {}
-for i = 1, n do held[i] = call('HGET', KEYS[2], ARGV[2 + 3 * i]) end
-if n > 0 then call('HLEN', KEYS[3]) end         -- raises on a wrong type
+local held, told = {}, {}
+for i = 1, n do
+    held[i] = call('HGET', KEYS[2], ARGV[2 + 3 * i])
+    told[i] = call('HGET', KEYS[3], ARGV[2 + 3 * i])
+end
 
 -- Exactly what is stored, but no more than 1000 entries in one call.
 local trim = {'XTRIM', KEYS[4], 'MINID', format('%s-%d', epoch, applied + 1)}
@@ -35,7 +38,7 @@ local leavers, rejected = {'HDEL', KEYS[2]}, {'HSET', KEYS[3]}
 local done, message = pcall(function()
     for i = 1, n do
         local user, booking, reason = unpack(ARGV, 2 + 3 * i, 4 + 3 * i)
-        reply[3 + i] = 0
+        reply[3 + i] = told[i] and match(told[i], '%S+') == booking and 2 or 0
         if not gone[user] and held[i] and match(held[i], '%S+$') == booking then
             local quantity = match(held[i], '^%d+')
             call('XADD', KEYS[4], format('%s-%d', epoch, seq + 1), '1', format(

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include "breaker.h"
 #include "record.h"
 
 /* the lowest offset of one partition that is not done; INT64_MAX: none */
@@ -31,6 +32,7 @@ struct picture {
     struct past *past;          /* epochs before this one, rising */
     struct past *skipped;       /* numbers a drain passed over, rising */
     size_t       npast, nskipped;
+    bool         owes;          /* has dead letters that are pending */
 };
 
 struct lane {
@@ -63,6 +65,7 @@ struct lane {
     bool            by_outbox;  /* Kafka brings nothing: no waiting for it */
     uint8_t         look;       /* enum look: what Redis said last */
     unsigned        failures;
+    struct breaker  breaker;
     int64_t         moved_at;   /* ms: last sign of life */
     int64_t         behind_at;  /* ms: Kafka has brought nothing since; 0: nor
                                  * is anything missing */
@@ -92,6 +95,9 @@ enum known { KNOWN_NEXT, KNOWN_STORED, KNOWN_LATE };
 
 struct lane *lane_new(ticket_slice_t ticket, uint32_t number);
 void lane_free(struct lane *lane);
+
+/* of ticket and number, for tables that outlive lanes; never 0 */
+uint64_t lane_key(const struct lane *lane);
 
 /* what a number of this or a past epoch is */
 enum known lane_knows(const struct lane *lane, uint64_t epoch, uint64_t seq);

@@ -25,6 +25,11 @@ enum metric {
     M_ROWS_UPSERTED,            /* ticket_persister_rows_total{outcome="upserted"} */
     M_ROWS_DELETED,             /* ticket_persister_rows_total{outcome="deleted"} */
     M_BATCHES,                  /* ticket_persister_batches_total */
+    M_DEAD_LETTERS,             /* ticket_persister_dead_letters_total */
+    M_DEAD_REJECTED,            /* ticket_persister_dead_letters_settled_total{outcome="rejected"} */
+    M_DEAD_GONE,                /* ticket_persister_dead_letters_settled_total{outcome="gone"} */
+    M_DEAD_PENDING,             /* gauge ticket_persister_dead_letters_pending */
+    M_BREAKER,                  /* ticket_persister_breaker_total */
     M_MYSQL_TRANSIENT,          /* ticket_persister_mysql_errors_total{outcome="transient"} */
     M_MYSQL_PERMANENT,          /* ticket_persister_mysql_errors_total{outcome="permanent"} */
     M_MYSQL_CONNECTS,           /* ticket_persister_mysql_connects_total */

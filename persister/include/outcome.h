@@ -5,8 +5,9 @@
 
 #include "work.h"
 
-/* in the transaction that applies the events made from late ones */
+/* in the transaction that applies the events made from late ones; dead: MySQL
+ * refuses them, so that who was to be booked is rejected */
 enum db_result outcome_store(struct worker *w, const struct item *items,
-    size_t n);
+    size_t n, bool dead);
 
 #endif

@@ -1,4 +1,4 @@
-/* Lanes to rows: one transaction for many lanes, fenced. */
+/* Lanes to rows: what is ready, in batches of many lanes. */
 
 #ifndef PERSISTER_STORE_H
 #define PERSISTER_STORE_H
@@ -15,6 +15,8 @@ struct record;
 struct item {
     struct lane *lane;
     uint32_t     n;             /* events after applied */
+    uint32_t     events;        /* without numbers that are passed over */
+    bool         rows;          /* one of them leaves its user something */
 };
 
 struct row {

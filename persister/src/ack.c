@@ -11,13 +11,16 @@
 
 #define TRIM_MAX 1000           /* entries one call removes at most */
 #define TURNS    20
+#define REASON   "refused"
 
 static bool
-ask(struct worker *w, const struct lane *lane)
+ask(struct worker *w, const struct lane *lane, const struct ack_dead *dead,
+    size_t n)
 {
     char keys[4][RDS_KEY_MAX], outbox[32], lane_no[12], epoch[24], applied[24];
-    const char *argv[8];
-    size_t lens[8];
+    const char *argv[8 + 3 * ACK_DEAD_MAX];
+    size_t lens[8 + 3 * ACK_DEAD_MAX];
+    int argc = 8;
 
     snprintf(outbox, sizeof outbox, "outbox:%" PRIu32, lane->number);
     const char *suffixes[] = { NULL, "buyers", "rejected", outbox };
@@ -36,17 +39,30 @@ ask(struct worker *w, const struct lane *lane)
     argv[7] = applied;
     lens[7] = (size_t) snprintf(applied, sizeof applied, "%" PRIu64,
         lane->picture.applied);
-    return rds_append_eval(&w->rds, RDS_ACK, 4, 8, argv, lens);
+    for (size_t i = 0; i < n; i++) {
+        argv[argc] = dead[i].user.data;
+        lens[argc++] = dead[i].user.len;
+        argv[argc] = dead[i].booking.data;
+        lens[argc++] = dead[i].booking.len;
+        argv[argc] = REASON;
+        lens[argc++] = sizeof REASON - 1;
+    }
+    return rds_append_eval(&w->rds, RDS_ACK, 4, argc, argv, lens);
+}
+
+static bool
+is_done(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements >= 3
+        && reply->element[0]->type == REDIS_REPLY_INTEGER
+        && reply->element[0]->integer == TICKET_CODE_OK;
 }
 
 /* true: the outbox is long, and was trimmed in part */
 static bool
 take(struct worker *w, struct lane *lane, const redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 3
-        && reply->element[0]->type == REDIS_REPLY_INTEGER
-        && reply->element[0]->integer == TICKET_CODE_OK)
-    {
+    if (is_done(reply)) {
         lane->persisted = lane->picture.applied;
         metric_add(M_ACKS, 1);
         return reply->element[2]->type == REDIS_REPLY_INTEGER
@@ -58,6 +74,23 @@ take(struct worker *w, struct lane *lane, const redisReply *reply)
     return false;
 }
 
+bool
+ack_dead(struct worker *w, struct lane *lane, struct ack_dead *dead, size_t n)
+{
+    redisReply *reply;
+    bool good;
+
+    if (!ask(w, lane, dead, n) || (reply = rds_reply(&w->rds)) == NULL)
+        return false;
+    take(w, lane, reply);
+    good = is_done(reply) && reply->elements == 3 + n;
+    for (size_t i = 0; i < n && good; i++)
+        dead[i].taken = reply->element[3 + i]->type == REDIS_REPLY_INTEGER
+            && reply->element[3 + i]->integer != 0;
+    freeReplyObject(reply);
+    return good;
+}
+
 /* how many have to be asked again, these first */
 static size_t
 ack_some(struct worker *w, struct lane **lanes, size_t n)
@@ -66,7 +99,7 @@ ack_some(struct worker *w, struct lane **lanes, size_t n)
     size_t again = 0;
 
     for (size_t i = 0; i < n && sent; i++)
-        sent = ask(w, lanes[i]);
+        sent = ask(w, lanes[i], NULL, 0);
     for (size_t i = 0; i < n && sent; i++) {
         redisReply *reply = rds_reply(&w->rds);
         if (reply == NULL)

@@ -209,14 +209,18 @@ open_all(struct keeper *k)
 static bool
 gauges(struct keeper *k)
 {
-    static const char query[] =
-        "SELECT COUNT(*) FROM late_events WHERE outcome IS NULL";
+    static const char query[] = "SELECT (SELECT COUNT(*) FROM late_events"
+        " WHERE outcome IS NULL), (SELECT COUNT(*) FROM dead_letters"
+        " WHERE state='pending' AND user_id IS NOT NULL"
+        " AND booking_id IS NOT NULL)";
     const char *argv[] = { "SCARD", "tickets:recover" };
     MYSQL_RES *res;
 
     if (db_query(&k->db, query, sizeof query - 1, &res) != DB_OK)
         return false;
-    metric_set(M_LATE_PENDING, strtoll(mysql_fetch_row(res)[0], NULL, 10));
+    MYSQL_ROW row = mysql_fetch_row(res);
+    metric_set(M_LATE_PENDING, strtoll(row[0], NULL, 10));
+    metric_set(M_DEAD_PENDING, strtoll(row[1], NULL, 10));
     mysql_free_result(res);
     redisReply *reply = rds_command(&k->rds, 2, argv, NULL);
     if (reply != NULL && reply->type == REDIS_REPLY_INTEGER)

@@ -46,6 +46,18 @@ lane_free(struct lane *lane)
     free(lane);
 }
 
+/* FNV-1a */
+uint64_t
+lane_key(const struct lane *lane)
+{
+    uint64_t hash = UINT64_C(14695981039346656037) ^ lane->number;
+
+    for (size_t i = 0; i < lane->ticket.len; i++)
+        hash = (hash ^ (unsigned char) lane->ticket.data[i])
+            * UINT64_C(1099511628211);
+    return hash | 1;
+}
+
 /* a drain may have passed over very many */
 static bool
 is_skipped(const struct picture *p, uint64_t epoch, uint64_t seq)

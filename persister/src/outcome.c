@@ -12,10 +12,10 @@ static const char *const names[OUTCOMES] = {
 };
 
 static enum outcome
-outcome_of(const struct record *r)
+outcome_of(const struct record *r, bool dead)
 {
     if (r->type == TICKET_EVENT_BOOKED)
-        return BOOKED;
+        return dead ? REJECTED : BOOKED;
     if (r->type == TICKET_EVENT_REJECTED)
         return REJECTED;
     /* a booking that is cancelled instead of being made */
@@ -26,7 +26,7 @@ outcome_of(const struct record *r)
 /* the ids of those with this outcome; returns how many */
 static size_t
 collect(struct worker *w, const struct item *items, size_t n,
-    enum outcome outcome)
+    enum outcome outcome, bool dead)
 {
     struct sql *sql = &w->store.sql;
     size_t found = 0;
@@ -39,7 +39,7 @@ collect(struct worker *w, const struct item *items, size_t n,
         for (uint32_t k = 1; k <= items[i].n; k++) {
             const struct record *r = lane_at(lane, lane->picture.applied + k);
             if (r == NULL || r->type == TICKET_EVENT_DEFINED
-                || r->origin_len == 0 || outcome_of(r) != outcome)
+                || r->origin_len == 0 || outcome_of(r, dead) != outcome)
                 continue;
             ticket_slice_t id = record_origin(r);
             if (found++ > 0)
@@ -66,12 +66,12 @@ any(const struct item *items, size_t n)
 }
 
 enum db_result
-outcome_store(struct worker *w, const struct item *items, size_t n)
+outcome_store(struct worker *w, const struct item *items, size_t n, bool dead)
 {
     if (!any(items, n))
         return DB_OK;
     for (enum outcome outcome = 0; outcome < OUTCOMES; outcome++) {
-        if (collect(w, items, n, outcome) == 0)
+        if (collect(w, items, n, outcome, dead) == 0)
             continue;
         if (w->store.sql.failed)
             return DB_TRANSIENT;

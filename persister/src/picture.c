@@ -55,6 +55,15 @@ take_skipped(struct picture *p, uint64_t epoch, uint64_t n)
     return past_add(&p->skipped, &p->nskipped, (struct past) { epoch, n });
 }
 
+static bool
+take_dead(struct picture *p, uint64_t epoch, uint64_t n)
+{
+    (void) epoch;
+    (void) n;
+    p->owes = true;
+    return true;
+}
+
 static enum db_result
 read_table(struct worker *w, const char *what, struct lane **lanes, size_t n,
     row_fn take)
@@ -175,6 +184,11 @@ read_some(struct worker *w, struct lane **lanes, size_t n)
         take_progress);
     if (r == DB_OK)
         r = read_table(w, "seq FROM lane_skipped", lanes, n, take_skipped);
+    /* after the progress: none of those that are passed is missed */
+    if (r == DB_OK)
+        r = read_table(w, "id FROM (SELECT ticket_name, lane, 0 AS epoch, id"
+            " FROM dead_letters WHERE state='pending' AND user_id IS NOT NULL"
+            " AND booking_id IS NOT NULL) d", lanes, n, take_dead);
     for (size_t i = 0; i < n; i++) {
         lanes[i]->fresh = NULL;
         if (r == DB_OK)

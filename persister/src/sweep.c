@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "ack.h"
+#include "compensate.h"
 #include "log.h"
 #include "metrics.h"
 #include "picture.h"
@@ -80,7 +80,7 @@ sweep_list(struct worker *w)
     return whole;
 }
 
-/* acks that got lost */
+/* acks that got lost, and dead letters that wait */
 static void
 ack_again(struct worker *w, struct lane **lanes, size_t n)
 {
@@ -90,10 +90,11 @@ ack_again(struct worker *w, struct lane **lanes, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct lane *lane = lanes[i];
         if (lane->look == LOOK_CURRENT && !lane->stale
-            && lane->persisted < lane->picture.applied)
+            && (lane->persisted < lane->picture.applied
+                || lane->picture.owes))
             some[k++] = lane;
         if (k == PIPELINE || (k > 0 && i + 1 == n)) {
-            ack_lanes(w, some, k);
+            compensate_lanes(w, some, k);
             k = 0;
         }
     }

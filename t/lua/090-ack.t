@@ -54,7 +54,10 @@ tap.eq(redis("HGETALL", t.rejected), ["ann", "dead:0:1-1 too_long"],
        "the buyer can see why")
 tap.eq(t.booking("ann"), [["REJECTED", "dead:0:1-1", "too_long"]], "... so")
 before = t.balance(), t.held(), t.events()
-tap.eq(t.ack(4, ("ann", t.id(1), "too_long")), ["OK", 0, 0], "once only")
+tap.eq(t.ack(4, ("ann", t.id(1), "too_long")), ["OK", 0, 2],
+       "once only: the second answer says that it was before")
+tap.eq(t.ack(4, ("ann", t.id(2), "too_long")), ["OK", 0, 0],
+       "... but not of another booking")
 tap.eq((t.balance(), t.held(), t.events()), before, "... nothing changes")
 tap.eq(t.ack(4, ("dan", t.id(4), "x"), ("dan", t.id(4), "x"),
              ("cid", t.id(3), "x")), ["OK", 0, 1, 0, 1],
