@@ -20,7 +20,8 @@ bool dead_letter_possible(const struct record *record);
 
 /* In the transaction that moves the lane past the event: its row of
  * dead_letters, 'pending', instead of one of purchases.  The user's row, if
- * there is one, goes: it is the same booking, or one that was to give way. */
+ * there is one, goes with it: ticket.rejected would delete it, too, but Redis
+ * may forget that, and a rebuild would give back what was taken. */
 enum db_result dead_letter_write(struct worker *w, const struct lane *lane,
     const struct record *record, const struct refusal *refusal);
 

@@ -15,7 +15,7 @@ from recovery import Pauses, Sale, outcomes, own_redis, pause_build, settled
 pause_build()
 server = own_redis("--appendonly", "yes", "--appendfsync", "always")
 database, office, topic = Database(), Sale(server), Topic(partitions=2)
-pauses = Pauses("dead", "compensated", "takeover")
+pauses = Pauses("dead", "compensated", "takeover", "store")
 persister = None
 
 
@@ -154,6 +154,33 @@ equal(letters(database)[-1], ("poison-late", late[0]["id"], "rejected"), "by a d
 equal(office.look("sale", "poison-late"), ["REJECTED", late[0]["id"], "refused"], "and told")
 equal(office.look("sale", "in-time")[1::3], [late[1]["id"], 1], "the other one is booked, and stored")
 
+# ---------------------------------------------------------------- a late one of somebody whose row is refused
+
+persister.stop()
+accept(database)
+late = office.book("sale", ["poison-holds"])
+office.redis("FLUSHALL")
+start()
+office.reopened("sale", 6, "Redis forgets a booking")
+held = sell("sale", ["poison-holds"])
+good("sale", "the same user books anew")
+refuse(database)
+pauses.arm("compensated")
+topic.produce(late)
+ok(pauses.there("compensated"), "the first one comes late: rejected, he holds another; MySQL refuses the row of that")
+equal(outcomes(database)[late[0]["id"]], "rejected", "felt: it is settled")
+pauses.arm("store")
+pauses.go("compensated")
+ok(pauses.there("store"), "what he holds is taken back; ticket.rejected is about to be stored")
+office.redis("FLUSHALL")
+killed()
+start()
+office.reopened("sale", 7, "and lost with Redis", 60)
+good("sale", "lost")
+equal(letters(database)[-1], ("poison-holds", held, "rejected"), "what he held is the dead letter")
+equal([user for user, _, _ in rows(database, "sale") if user == "poison-holds"], [], "its row went with it, and does not come back")
+equal(office.look("sale", "poison-holds")[0], "REJECTED", "the buyer is told")
+
 # ---------------------------------------------------------------- a drain meets a broken schema
 
 persister.stop()
@@ -167,7 +194,7 @@ ok(persister.log().count("could not be drained") > 1, "felt: it is tried again a
 equal(len(letters(database)) - before, 10, "ten became dead letters, and not ten each time")
 ok(not office.is_open("sale"), "the ticket stays closed")
 accept(database)
-office.reopened("sale", 6, "the schema is repaired: it reopens", 60)
+office.reopened("sale", 8, "the schema is repaired: it reopens", 60)
 good("sale", "repaired")
 equal(len([1 for user, _, _ in rows(database, "sale") if user.startswith("poison-all")]), 15, "only those ten are rejected")
 equal(persister.stop(), 0, "SIGTERM ends it well")
