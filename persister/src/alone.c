@@ -104,7 +104,7 @@ void
 alone_store(struct worker *w, struct lane *lane)
 {
     uint32_t max = (uint32_t) w->conf->persister.batch_events, n;
-    uint32_t bad = 0;           /* one of so many is refused; 0: none is known */
+    uint32_t bad = 0;           /* one of so many is refused; 0: none known */
 
     batch_impatient(w, true);
     for (;;) {
