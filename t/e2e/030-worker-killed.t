@@ -50,7 +50,8 @@ async def test(stack):
     is_((len(set(killed)), set(killed) & set(stack.nginx_workers())), (KILLS, set()),
         "felt: ten workers were killed and are gone")
     ok(sale.client.cuts > 0, "felt: requests were cut")
-    ok(gaps > 0 and outbox > 0, "felt: events died with them, and the gaps were filled from the outbox")
+    # without Kafka the outbox is the only road, and knows no gaps
+    ok(outbox > 0 and (gaps > 0 or stack.env["KAFKA"] == "no"), "felt: events died with them, and the gaps were filled from the outbox")
 
 
 main(test)

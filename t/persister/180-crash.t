@@ -11,7 +11,7 @@ import time
 from base import Database, done, equal, note, ok, wait_for
 from core import Office, Persister, Topic, agree, progress, users
 
-database, office, topic = Database(), Office(), Topic(partitions=4)
+database, office, topic = Database(), Office(), Topic(partitions=4, needed=False)
 options = {"batch_events": 100, "gap_ms": 3000}
 persister = Persister(database, topic, persister=options)
 persister.assigned(4)
