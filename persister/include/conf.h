@@ -27,6 +27,7 @@ struct conf {
         bool  enabled;
         char *brokers;
         char *topic;
+        char *dlq_topic;        /* "" = dead letters stay in MySQL */
         char *group;
         char *property;         /* "name=value;name=value", never logged */
         int   max_event_bytes;

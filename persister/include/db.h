@@ -82,6 +82,8 @@ void sql_addf(struct sql *sql, const char *format, ...)
 void sql_number(struct sql *sql, uint64_t n);
 /* 'escaped' with quotes */
 void sql_quote(struct sql *sql, struct db *db, const char *data, size_t len);
+/* X'…', whatever bytes they are */
+void sql_hex(struct sql *sql, const char *data, size_t len);
 /* ms since 1970 as 'YYYY-MM-DD hh:mm:ss.mmm'; negative: NULL */
 void sql_time(struct sql *sql, int64_t ms);
 

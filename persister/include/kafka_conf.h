@@ -16,6 +16,10 @@
 rd_kafka_conf_t *kafka_conf_new(const struct conf *conf, char *error,
     size_t size);
 
+/* the same for a member of the consumer group, who stores offsets himself */
+rd_kafka_conf_t *kafka_conf_member(const struct conf *conf, char *error,
+    size_t size);
+
 /* name=value;name=value, each known to this librdkafka and with a value it
  * takes; *why is a sentence */
 bool kafka_properties_valid(const char *value, const char **why);

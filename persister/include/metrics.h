@@ -13,6 +13,15 @@ enum metric {
     M_DUPLICATES,               /* ticket_persister_duplicates_total */
     M_MESSAGES,                 /* ticket_persister_messages_total */
     M_MALFORMED,                /* ticket_persister_malformed_total */
+    M_UNUSABLE_TOO_LARGE,       /* ticket_persister_unusable_total{result="too_large"} */
+    M_UNUSABLE_UNREADABLE,      /* … and so on: enum unusable_why */
+    M_UNUSABLE_UNKNOWN_TYPE,
+    M_UNUSABLE_UNKNOWN_TICKET,
+    M_UNUSABLE_NEVER_GIVEN,
+    M_UNUSABLE_CONTRADICTED,
+    M_DLQ_PUBLISHED,            /* ticket_persister_dlq_published_total */
+    M_DLQ_ERRORS,               /* ticket_persister_dlq_errors_total */
+    M_DLQ_UNPUBLISHED,          /* gauge ticket_persister_dlq_unpublished */
     M_LATE,                     /* ticket_persister_late_total */
     M_LATE_PENDING,             /* gauge ticket_persister_late_pending */
     M_TAKEN_OVER,               /* ticket_persister_taken_over_total */

@@ -43,6 +43,9 @@ struct record {
 struct record *record_new(const ticket_event_t *ev, struct place place);
 void record_free(struct record *record);
 
+/* two of one number say the same, wherever they come from */
+bool record_same(const struct record *a, const struct record *b);
+
 /* back to the event; its strings point into ticket and record */
 void record_event(const struct record *record, ticket_slice_t ticket,
     uint32_t lane, uint64_t epoch, ticket_event_t *ev);

@@ -29,9 +29,9 @@ bool source_kafka_owns(const struct worker *w, ticket_slice_t ticket,
 /* false: the group has assigned nothing since the start */
 bool source_kafka_joined(const struct worker *w);
 
-/* "topic[partition]@offset" */
-void source_kafka_place(const struct worker *w, struct place place, char *buf,
-    size_t size);
+/* there is no room for this message: its partition rests, and goes on with it
+ * when there is */
+void source_kafka_hold(struct worker *w, struct place place);
 
 /* messages from this place on come again; false: not now */
 bool source_kafka_rewind(struct worker *w, struct place place);

@@ -12,6 +12,7 @@
 #include "rds.h"
 #include "store.h"
 #include "tick.h"
+#include "unusable.h"
 #include "worker.h"
 
 #define PIPELINE 500            /* commands in one round trip at most */
@@ -35,6 +36,7 @@ struct worker {
     struct source_kafka *kafka;         /* one of the two */
     struct source_shard *shards;
     struct late          late;
+    struct unusable      unusable;
     struct store         store;
     struct sql           sql;
 

@@ -102,37 +102,61 @@ check_redis(const struct conf *conf)
     return say(EXIT_OK, "redis", "%s, noeviction, scripts loaded", version);
 }
 
+/* EXIT_…; how many partitions a topic has, or a sentence in why[512] */
 static int
-look_for_topic(rd_kafka_t *rk, const char *name)
+look_for_topic(rd_kafka_t *rk, const char *name, int *partitions, char *why)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
 
-    if (topic == NULL)
-        return say(EXIT_USAGE, "kafka", "topic %s: %s", name,
+    *partitions = 0;
+    if (topic == NULL) {
+        snprintf(why, 512, "topic %s: %s", name,
             rd_kafka_err2str(rd_kafka_last_error()));
+        return EXIT_USAGE;
+    }
     rd_kafka_resp_err_t error = rd_kafka_metadata(rk, 0, topic, &metadata,
         KAFKA_MS);
     rd_kafka_topic_destroy(topic);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return say(EXIT_SERVER, "kafka", "%s", rd_kafka_err2str(error));
-
-    int partitions = 0;
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        snprintf(why, 512, "%s", rd_kafka_err2str(error));
+        return EXIT_SERVER;
+    }
     if (metadata->topic_cnt == 1) {
         error = metadata->topics[0].err;
-        partitions = metadata->topics[0].partition_cnt;
+        *partitions = metadata->topics[0].partition_cnt;
     }
     rd_kafka_metadata_destroy(metadata);
     if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
-        || (error == RD_KAFKA_RESP_ERR_NO_ERROR && partitions == 0))
+        || (error == RD_KAFKA_RESP_ERR_NO_ERROR && *partitions == 0))
     {
-        return say(EXIT_USAGE, "kafka", "there is no topic %s", name);
+        snprintf(why, 512, "there is no topic %s", name);
+        return EXIT_USAGE;
     }
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return say(EXIT_SERVER, "kafka", "topic %s: %s", name,
-            rd_kafka_err2str(error));
-    return say(EXIT_OK, "kafka", "topic %s, %d partition%s", name, partitions,
-        partitions == 1 ? "" : "s");
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        snprintf(why, 512, "topic %s: %s", name, rd_kafka_err2str(error));
+        return EXIT_SERVER;
+    }
+    return EXIT_OK;
+}
+
+/* a start does without the topic of dead letters: they wait in MySQL */
+static int
+look_for_topics(rd_kafka_t *rk, const struct conf *conf)
+{
+    const char *dlq = conf->kafka.dlq_topic;
+    char why[512];
+    int partitions, ignored;
+    int code = look_for_topic(rk, conf->kafka.topic, &partitions, why);
+
+    if (code != EXIT_OK)
+        return say(code, "kafka", "%s", why);
+    bool good = dlq[0] == '\0'
+        || look_for_topic(rk, dlq, &ignored, why) == EXIT_OK;
+    return say(EXIT_OK, "kafka", "topic %s, %d partition%s%s%s%s",
+        conf->kafka.topic, partitions, partitions == 1 ? "" : "s",
+        good ? "" : "; but ", good ? "" : why,
+        good ? "" : ": dead letters stay in MySQL");
 }
 
 static int
@@ -154,7 +178,7 @@ check_kafka(const struct conf *conf)
         rd_kafka_conf_destroy(kafka);
         return say(EXIT_USAGE, "kafka", "%s", error);
     }
-    int code = look_for_topic(rk, conf->kafka.topic);
+    int code = look_for_topics(rk, conf);
     rd_kafka_destroy(rk);
     return code;
 }

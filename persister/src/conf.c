@@ -254,6 +254,12 @@ conf_read(const char *path, char *error, size_t size)
         conf_free(conf);
         return NULL;
     }
+    /* each dead letter would make another one */
+    if (strcmp(conf->kafka.topic, conf->kafka.dlq_topic) == 0) {
+        snprintf(error, size, "kafka.dlq_topic must not be kafka.topic");
+        conf_free(conf);
+        return NULL;
+    }
     return conf;
 }
 

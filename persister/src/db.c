@@ -444,6 +444,27 @@ sql_quote(struct sql *sql, struct db *db, const char *data, size_t len)
 }
 
 void
+sql_hex(struct sql *sql, const char *data, size_t len)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    if (!grow(sql, len * 2 + 3)) {
+        sql->failed = true;
+        return;
+    }
+    char *to = sql->data + sql->len;
+    *to++ = 'X';
+    *to++ = '\'';
+    for (size_t i = 0; i < len; i++) {
+        *to++ = digits[(unsigned char) data[i] >> 4];
+        *to++ = digits[(unsigned char) data[i] & 15];
+    }
+    *to++ = '\'';
+    *to = '\0';
+    sql->len += len * 2 + 3;
+}
+
+void
 sql_number(struct sql *sql, uint64_t n)
 {
     char text[21], *p = text + sizeof text - 1;

@@ -88,6 +88,39 @@ kafka_conf_new(const struct conf *conf, char *error, size_t size)
     return kafka;
 }
 
+rd_kafka_conf_t *
+kafka_conf_member(const struct conf *conf, char *error, size_t size)
+{
+    static const char *defaults[][2] = {
+        { "enable.auto.offset.store", "false" },
+        { "enable.auto.commit", "true" },
+        { "auto.commit.interval.ms", "1000" },
+        { "auto.offset.reset", "earliest" },
+        { "session.timeout.ms", "10000" },
+        { "socket.timeout.ms", "10000" },
+        { "topic.metadata.refresh.interval.ms", "30000" },
+        { "fetch.wait.max.ms", "100" },
+    };
+    rd_kafka_conf_t *kafka = kafka_conf_new(conf, error, size);
+
+    if (kafka == NULL)
+        return NULL;
+    bool good = rd_kafka_conf_set(kafka, "group.id", conf->kafka.group,
+        error, size) == RD_KAFKA_CONF_OK;
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0] && good; i++) {
+        /* what [kafka] property says goes first, where it may */
+        if (i >= 2 && strstr(conf->kafka.property, defaults[i][0]) != NULL)
+            continue;
+        good = rd_kafka_conf_set(kafka, defaults[i][0], defaults[i][1], error,
+            size) == RD_KAFKA_CONF_OK;
+    }
+    if (!good) {
+        rd_kafka_conf_destroy(kafka);
+        return NULL;
+    }
+    return kafka;
+}
+
 bool
 kafka_properties_valid(const char *value, const char **why)
 {

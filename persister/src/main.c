@@ -11,6 +11,7 @@
 #include "command.h"
 #include "conf.h"
 #include "db.h"
+#include "dlq.h"
 #include "http.h"
 #include "log.h"
 #include "metrics.h"
@@ -36,6 +37,7 @@ struct persister {
     sigset_t           signals;
     struct http       *http;
     struct keeper     *keeper;
+    struct dlq        *dlq;
     struct worker    **workers;
     int                count;
 };
@@ -227,7 +229,11 @@ start_threads(struct persister *persister)
             return false;
         persister->count++;
     }
-    persister->keeper = keeper_start(persister->conf);
+    const struct conf *conf = persister->conf;
+    if (conf->kafka.enabled && conf->kafka.dlq_topic[0] != '\0'
+        && (persister->dlq = dlq_start(conf)) == NULL)
+        return false;
+    persister->keeper = keeper_start(conf);
     return persister->keeper != NULL;
 }
 
@@ -239,8 +245,12 @@ stop_threads(struct persister *persister)
         worker_stop(persister->workers[i]);
     if (persister->keeper != NULL)
         keeper_stop(persister->keeper);
+    if (persister->dlq != NULL)
+        dlq_stop(persister->dlq);
     for (int i = 0; i < persister->count; i++)
         worker_join(persister->workers[i]);
+    if (persister->dlq != NULL)
+        dlq_join(persister->dlq);
     if (persister->keeper != NULL)
         keeper_join(persister->keeper);
     free(persister->workers);

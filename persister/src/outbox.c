@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "contest.h"
 #include "log.h"
 #include "metrics.h"
 #include "picture.h"
@@ -129,9 +130,16 @@ take_entry(struct worker *w, struct lane *lane, const redisReply *entry)
     if (record == NULL)
         return false;
     record->from_outbox = true;
-    if (lane_hold(lane, record, (uint32_t) w->conf->persister.held_max)
-        != HOLD_KEPT)
+    switch (lane_hold(lane, record, (uint32_t) w->conf->persister.held_max)) {
+    case HOLD_KEPT:
+        break;
+    case HOLD_TWICE:
+        contest_entry(w, lane, record);
+        break;
+    case HOLD_FULL:
         record_free(record);
+        break;
+    }
     return true;
 }
 

@@ -56,6 +56,23 @@ record_free(struct record *record)
     free(record);
 }
 
+bool
+record_same(const struct record *a, const struct record *b)
+{
+    if (a->type != b->type || a->time != b->time
+        || a->user_len != b->user_len || a->booking_len != b->booking_len
+        || a->holding_len != b->holding_len || a->origin_len != b->origin_len)
+        return false;
+    if (a->type == TICKET_EVENT_DEFINED)
+        return a->capacity == b->capacity && a->per_user == b->per_user
+            && a->lanes == b->lanes && a->opens_at == b->opens_at
+            && a->closes_at == b->closes_at && a->state_len == b->state_len
+            && memcmp(a->state, b->state, a->state_len) == 0;
+    return a->quantity == b->quantity && a->holding == b->holding
+        && memcmp(a->text, b->text, (size_t) a->user_len + a->booking_len
+               + a->holding_len + a->origin_len) == 0;
+}
+
 void
 record_event(const struct record *r, ticket_slice_t ticket, uint32_t lane,
     uint64_t epoch, ticket_event_t *ev)

@@ -3,23 +3,59 @@
 #include "sort.h"
 
 #include <stdio.h>
+#include "contest.h"
 #include "log.h"
+#include "message.h"
 #include "metrics.h"
 #include "picture.h"
 #include "source_kafka.h"
 #include "tick.h"
 #include "verify.h"
 
-void
-sort_malformed(struct worker *w, struct place place, const char *why)
+static void
+count(struct worker *w, struct place place, const char *text)
 {
     char where[400];
 
     metric_add(M_MALFORMED, 1);
     if (!worker_may_warn(w))
         return;
-    source_kafka_place(w, place, where, sizeof where);
-    log_warn("worker %d: %s is passed over: %s", w->number, where, why);
+    message_place(w->conf, place, where, sizeof where);
+    log_warn("worker %d: %s is passed over: %s", w->number, where, text);
+}
+
+bool
+sort_unusable(struct worker *w, const struct unusable_message *message)
+{
+    if (!unusable_room(&w->unusable)) {
+        source_kafka_hold(w, message->place);
+        return true;
+    }
+    if (!unusable_add(w, message))
+        return false;
+    count(w, message->place, message->text);
+    return true;
+}
+
+bool
+sort_unusable_event(struct worker *w, const ticket_event_t *ev,
+    struct place place, ticket_slice_t value, enum unusable_why why,
+    const char *text)
+{
+    char json[TICKET_EVENT_JSON_MAX];
+
+    if (place.offset < 0) {
+        count(w, place, text);
+        return true;
+    }
+    if (value.len == 0)
+        value = (ticket_slice_t) {
+            json, ticket_event_encode(json, sizeof json, ev)
+        };
+    return sort_unusable(w, &(struct unusable_message) {
+        .place = place, .why = why, .text = text, .ticket = ev->ticket,
+        .lane = ev->lane, .value = value
+    });
 }
 
 bool
@@ -69,10 +105,11 @@ sort_dropped(struct worker *w, struct lane *lane)
 
 static bool
 keep(struct worker *w, struct lane *lane, const ticket_event_t *ev,
-    struct place place)
+    struct place place, ticket_slice_t value)
 {
     struct record *record = record_new(ev, place);
     enum hold hold = HOLD_FULL;
+    bool kept = true;
 
     lane->moved_at = tick_ms();
     if (record != NULL)
@@ -81,17 +118,21 @@ keep(struct worker *w, struct lane *lane, const ticket_event_t *ev,
         lanes_note(&w->lanes, lane);
         return true;
     }
-    record_free(record);
     if (hold == HOLD_TWICE) {
-        metric_add(M_DUPLICATES, 1);
-    } else if (was_given(w, lane, ev->seq)) {
+        kept = contest_message(w, lane, ev, record, value);
+        lanes_note(&w->lanes, lane);
+        return kept;
+    }
+    record_free(record);
+    if (was_given(w, lane, ev->seq)) {
         lane_drop(lane, place, ev->seq);
         metric_add(M_HELD_DROPPED, 1);
     } else {
-        sort_malformed(w, place, "its number was never given");
+        kept = sort_unusable_event(w, ev, place, value, UNUSABLE_NEVER_GIVEN,
+            "its number was never given");
     }
     lanes_note(&w->lanes, lane);
-    return true;
+    return kept;
 }
 
 /* Kafka brings something for this lane: the outbox is not asked yet */
@@ -104,24 +145,23 @@ sign_of_life(struct lane *lane)
 }
 
 bool
-sort_event(struct worker *w, const ticket_event_t *ev, struct place place)
+sort_event(struct worker *w, const ticket_event_t *ev, struct place place,
+    ticket_slice_t value)
 {
     struct lane *lane = lanes_find(&w->lanes, ev->ticket, ev->lane);
 
     if (lane == NULL
         && picture_lane(w, ev->ticket, ev->lane, &lane) != DB_OK)
         return false;
-    if (lane == NULL) {
-        sort_malformed(w, place, "no such ticket or lane");
-        return true;
-    }
+    if (lane == NULL)
+        return sort_unusable_event(w, ev, place, value,
+            UNUSABLE_UNKNOWN_TICKET, "no such ticket or lane");
     if ((lane->stale || ev->epoch > lane->picture.epoch)
         && picture_read(w, &lane, 1) != DB_OK)
         return false;
-    if (ev->epoch > lane->picture.epoch) {
-        sort_malformed(w, place, "its epoch was never given");
-        return true;
-    }
+    if (ev->epoch > lane->picture.epoch)
+        return sort_unusable_event(w, ev, place, value, UNUSABLE_NEVER_GIVEN,
+            "its epoch was never given");
     switch (lane_knows(lane, ev->epoch, ev->seq)) {
     case KNOWN_STORED:
         metric_add(M_DUPLICATES, 1);
@@ -134,5 +174,5 @@ sort_event(struct worker *w, const ticket_event_t *ev, struct place place)
         break;
     }
     sign_of_life(lane);
-    return keep(w, lane, ev, place);
+    return keep(w, lane, ev, place, value);
 }

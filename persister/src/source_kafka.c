@@ -9,6 +9,7 @@
 #include <string.h>
 #include "kafka_conf.h"
 #include "log.h"
+#include "message.h"
 #include "metrics.h"
 #include "sort.h"
 #include "tick.h"
@@ -24,6 +25,7 @@ struct part {
     bool    home;               /* lanes of this partition are ours */
     int64_t next;               /* after the last message; -1: none came yet */
     int64_t stored;
+    int64_t rests_at;           /* no room for what lies here; -1: it goes on */
 };
 
 struct source_kafka {
@@ -50,7 +52,7 @@ part_of(struct source_kafka *k, int32_t partition)
         if (parts == NULL)
             return NULL;
         for (int32_t i = k->nparts; i <= partition; i++)
-            parts[i] = (struct part) { false, false, -1, -1 };
+            parts[i] = (struct part) { false, false, -1, -1, -1 };
         k->parts = parts;
         k->nparts = partition + 1;
     }
@@ -70,13 +72,27 @@ on_assigned(struct worker *w, rd_kafka_topic_partition_list_t *list,
     for (int i = 0; i < list->cnt; i++) {
         struct part *part = part_of(k, list->elems[i].partition);
         if (part != NULL)
-            *part = (struct part) { true, true, -1, -1 };
+            *part = (struct part) { true, true, -1, -1, -1 };
     }
     k->idle = false;
     k->joined = true;
     k->recount_at = w->list_at = 0;
     metric_add(M_REBALANCES, 1);
     log_info("worker %d: %d partitions are ours now", w->number, list->cnt);
+}
+
+static void
+rest(struct worker *w, int32_t partition, bool rests)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+
+    rd_kafka_topic_partition_list_add(list, w->conf->kafka.topic, partition);
+    if (rests)
+        rd_kafka_pause_partitions(w->kafka->rk, list);
+    else
+        rd_kafka_resume_partitions(w->kafka->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* Lanes stay ours until the next assignment says otherwise: while Kafka is
@@ -94,8 +110,11 @@ on_revoked(struct worker *w, rd_kafka_topic_partition_list_t *list,
             continue;
         part->assigned = false;
         part->home &= whole;
-        part->next = part->stored = -1;
+        if (part->rests_at >= 0)
+            rest(w, partition, false);
+        part->next = part->stored = part->rests_at = -1;
         late_forget(&w->late, partition);
+        unusable_forget(&w->unusable, partition);
         for (size_t n = 0; n < w->lanes.count; n++) {
             struct lane *lane = w->lanes.all[n];
             if (lane->nlows == 0)
@@ -192,32 +211,16 @@ source_kafka_recount(struct worker *w)
 
 /* ------------------------------------------------------------ messages --- */
 
-void
-source_kafka_place(const struct worker *w, struct place place, char *buf,
-    size_t size)
-{
-    if (place.offset < 0)
-        snprintf(buf, size, "an outbox entry");
-    else
-        snprintf(buf, size, "%s[%" PRId32 "]@%" PRId64, w->conf->kafka.topic,
-            place.partition, place.offset);
-}
-
 /* false: it has to come again */
 static bool
 take(struct worker *w, const rd_kafka_message_t *msg)
 {
-    struct source_kafka *k = w->kafka;
-    struct place place = { msg->partition, msg->offset };
-    const char *why = "it is too large";
+    struct unusable_message unusable;
     ticket_event_t ev;
 
-    if (msg->len <= (size_t) w->conf->kafka.max_event_bytes
-        && ticket_event_decode(msg->payload != NULL ? msg->payload : "",
-               msg->len, &ev, k->storage, &why) == 0)
-        return sort_event(w, &ev, place);
-    sort_malformed(w, place, why);
-    return true;
+    if (message_read(w->conf, msg, w->kafka->storage, &ev, &unusable))
+        return sort_event(w, &ev, unusable.place, unusable.value);
+    return sort_unusable(w, &unusable);
 }
 
 static void
@@ -238,7 +241,9 @@ handle(struct worker *w, rd_kafka_message_t *msg)
 
     if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         on_error(w, msg);
-    } else if ((part = part_of(k, msg->partition)) != NULL && part->assigned) {
+    } else if ((part = part_of(k, msg->partition)) != NULL && part->assigned
+        && part->rests_at < 0)
+    {
         /* before the rest, which may rewind */
         part->next = msg->offset + 1;
         if (!take(w, msg)) {
@@ -249,6 +254,40 @@ handle(struct worker *w, rd_kafka_message_t *msg)
     }
     rd_kafka_message_destroy(msg);
     return true;
+}
+
+/* ------------------------------------------------------------ resting --- */
+
+void
+source_kafka_hold(struct worker *w, struct place place)
+{
+    struct part *part = part_of(w->kafka, place.partition);
+
+    if (part == NULL || !part->assigned || part->rests_at >= 0)
+        return;
+    part->rests_at = part->next = place.offset;
+    rest(w, place.partition, true);
+    log_warn("worker %d: partition %" PRId32 " rests at offset %" PRId64 ":"
+        " too many messages of no use wait for MySQL", w->number,
+        place.partition, place.offset);
+}
+
+/* those that rest go on where they stopped, once there is room */
+static void
+wake(struct worker *w)
+{
+    struct source_kafka *k = w->kafka;
+
+    for (int32_t i = 0; i < k->nparts; i++) {
+        struct place place = { i, k->parts[i].rests_at };
+        if (place.offset < 0 || w->unusable.first != NULL)
+            continue;
+        rest(w, i, false);
+        if (source_kafka_rewind(w, place))
+            k->parts[i].rests_at = -1;
+        else
+            rest(w, i, true);
+    }
 }
 
 static void
@@ -275,6 +314,7 @@ source_kafka_gather(struct worker *w, int timeout_ms, int max)
     rd_kafka_message_t *msg;
 
     set_idle(k, false);
+    wake(w);
     for (int n = 0; n < max; n++) {
         int64_t left = until - tick_ms();
         if ((msg = k->parked) != NULL)
@@ -365,6 +405,7 @@ source_kafka_store(struct worker *w)
         return;
     for (int32_t i = 0; i < k->nparts; i++)
         lows[i] = k->parts[i].assigned ? k->parts[i].next : -1;
+    unusable_lows(&w->unusable, lows, k->nparts);
     TAILQ_FOREACH(lane, &w->lanes.busy, busy)
         for (size_t i = 0; i < lane->nlows; i++) {
             struct low *low = &lane->lows[i];
@@ -393,49 +434,16 @@ source_kafka_store(struct worker *w)
 
 /* --------------------------------------------------------------- birth --- */
 
-static rd_kafka_conf_t *
-settings(struct worker *w, char *error, size_t size)
-{
-    static const char *defaults[][2] = {
-        { "enable.auto.offset.store", "false" },
-        { "enable.auto.commit", "true" },
-        { "auto.commit.interval.ms", "1000" },
-        { "auto.offset.reset", "earliest" },
-        { "session.timeout.ms", "10000" },
-        { "socket.timeout.ms", "10000" },
-        { "topic.metadata.refresh.interval.ms", "30000" },
-        { "fetch.wait.max.ms", "100" },
-    };
-    rd_kafka_conf_t *conf = kafka_conf_new(w->conf, error, size);
-
-    if (conf == NULL)
-        return NULL;
-    bool good = rd_kafka_conf_set(conf, "group.id", w->conf->kafka.group,
-        error, size) == RD_KAFKA_CONF_OK;
-    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0] && good; i++) {
-        /* what [kafka] property says goes first, where it may */
-        if (i >= 2 && strstr(w->conf->kafka.property, defaults[i][0]) != NULL)
-            continue;
-        good = rd_kafka_conf_set(conf, defaults[i][0], defaults[i][1], error,
-            size) == RD_KAFKA_CONF_OK;
-    }
-    if (!good) {
-        rd_kafka_conf_destroy(conf);
-        return NULL;
-    }
-    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-    rd_kafka_conf_set_opaque(conf, w);
-    return conf;
-}
-
 static bool
 join(struct worker *w, char *error, size_t size)
 {
     struct source_kafka *k = w->kafka;
-    rd_kafka_conf_t *conf = settings(w, error, size);
+    rd_kafka_conf_t *conf = kafka_conf_member(w->conf, error, size);
 
     if (conf == NULL)
         return false;
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_opaque(conf, w);
     k->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, size);
     if (k->rk == NULL) {
         rd_kafka_conf_destroy(conf);

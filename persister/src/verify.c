@@ -76,17 +76,28 @@ persisted(const redisReply *reply, uint64_t epoch)
     return e == epoch ? n : 0;
 }
 
+/* without room for them they are held, and asked about, a while longer */
 static void
 never_given(struct worker *w, struct lane *lane)
 {
+    const ticket_slice_t none = { NULL, 0 };
     uint64_t top = lane->top;
 
     for (uint64_t seq = lane->known + 1; seq <= top; seq++) {
-        struct record *record = lane_take(lane, seq);
+        struct record *record = lane_at(lane, seq);
+        ticket_event_t ev;
         if (record == NULL)
             continue;
-        sort_malformed(w, record->place, "its number was never given");
-        record_free(record);
+        record_event(record, lane->ticket, lane->number, lane->picture.epoch,
+            &ev);
+        if (!unusable_room(&w->unusable)
+            || !sort_unusable_event(w, &ev, record->place, none,
+                UNUSABLE_NEVER_GIVEN, "its number was never given"))
+        {
+            lane->verify_at = tick_ms() + WAIT_MS;
+            break;
+        }
+        record_free(lane_take(lane, seq));
     }
     if (lane->dropped_max > lane->known)
         sort_dropped(w, lane);

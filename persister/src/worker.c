@@ -84,6 +84,7 @@ has_work(struct worker *w)
     struct lane *lane;
 
     if ((w->late.first != NULL && now >= w->late.wait.retry_at)
+        || (w->unusable.first != NULL && now >= w->unusable.wait.retry_at)
         || store_ready(w))
         return true;
     TAILQ_FOREACH(lane, &w->lanes.busy, busy)
@@ -99,6 +100,8 @@ round_once(struct worker *w)
 {
     if (w->db.mysql != NULL)
         late_store(w);
+    if (w->db.mysql != NULL)
+        unusable_store(w);
     if (w->db.mysql == NULL || picture_refresh(w) != DB_OK)
         return;
     verify_busy(w);
@@ -218,6 +221,7 @@ worker_free(struct worker *w)
     if (w->shards != NULL)
         source_shard_free(w->shards);
     late_free(&w->late);
+    unusable_forget(&w->unusable, -1);
     lanes_free(&w->lanes);
     store_free(&w->store);
     sql_free(&w->sql);

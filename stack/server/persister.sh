@@ -23,6 +23,7 @@ uri = redis://127.0.0.1:$REDIS_PORT/0
 enabled = $KAFKA
 brokers = 127.0.0.1:$KAFKA_PORT
 topic = $KAFKA_TOPIC
+dlq_topic = $KAFKA_DLQ_TOPIC
 
 [http]
 listen = 127.0.0.1:$PERSISTER_PORT

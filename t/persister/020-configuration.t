@@ -137,12 +137,14 @@ everything = daemon.log() + running.log() + check.out + check.err + reconcile.ou
 for secret in secrets + ["redis://user", "hunter"]:
     lacks(everything, secret, f"{secret!r} is nowhere in what the program says")
 
+refused("[kafka]\ntopic = a\ndlq_topic = a\n", "kafka.dlq_topic must not be kafka.topic", "dead letters of dead letters")
+
 # ---------------------------------------------------------------- usage
 
 for args, sentence in [
     (["nonsense"], "there is no such command: nonsense"),
     (["benchmark"], "there is no such command: benchmark"),
-    (["dlq", "list"], "there is no such command: dlq"),
+    (["explode", "now"], "there is no such command: explode"),
     (["migrate", "reconcile"], "one command at a time: reconcile"),
     (["--check", "migrate"], "--check stands alone"),
     (["--wait", "3"], "--wait belongs to reconcile"),

@@ -19,7 +19,7 @@ def check(path, code, name, *lines, **environment):
 
 
 good = conf(database)
-check(good, 2, "an empty database", "FAIL  mysql", "1 migration is still to be run: ticket-persister migrate",
+check(good, 2, "an empty database", "FAIL  mysql", "2 migrations are still to be run: ticket-persister migrate",
       "ok    redis", "ok    kafka         not used (enabled = no)", f"ok    configuration {good}")
 equal(database("SHOW TABLES"), [], "and it is still empty")
 
@@ -61,6 +61,8 @@ if os.environ.get("KAFKA") != "no":
     topic = env("KAFKA_TOPIC")
     check(conf(database, "kafka.conf", kafka={"enabled": "yes", "brokers": kafka, "topic": topic}), 0,
           "the topic is there", f"ok    kafka         topic {topic}, ")
+    check(conf(database, "kafka.conf", kafka={"enabled": "yes", "brokers": kafka, "topic": topic, "dlq_topic": "no.dlq"}), 0,
+          "no topic for dead letters", f"ok    kafka         topic {topic}, ", "; but there is no topic no.dlq")
     for _ in range(2):      # the second look would find a topic that the first one made
         check(conf(database, "kafka.conf", kafka={"enabled": "yes", "brokers": kafka, "topic": "no.such.topic"}), 2,
               "no such topic", "FAIL  kafka         there is no topic no.such.topic")

@@ -32,6 +32,14 @@ equal(persister("-c", path, "migrate").code, 0, "a migration that failed half-wa
 equal(tables(database), TABLES, "and completes")
 equal(database("SELECT user_id FROM purchases"), [["ann"]], "without touching what is there")
 
+# a database of the version before
+database("ALTER TABLE dead_letters DROP KEY ix_published, DROP COLUMN published_at; DELETE FROM schema_migrations WHERE version = 2; INSERT INTO "
+         "dead_letters (event_id, ticket_name, lane, event, origin, error) VALUES ('a:0:1-2', 'a', 0, '{}', 'x', 'y')")
+equal(persister("-c", path, "migrate").code, 0, "a database of the version before is brought up to date")
+equal(database("SELECT event_id, published_at FROM dead_letters"), [["a:0:1-2", "NULL"]], "what is there waits to be published")
+equal(database("SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() "
+               "AND index_name = 'ix_published'"), [["2"]], "with its index")
+
 # ids are told apart as Redis does, and kept byte for byte
 database("INSERT INTO purchases (user_id, ticket_name, quantity, booking_id) VALUES "
          "('Ann', 'a', 1, 'x'), ('\u00e4nn', 'a', 1, 'x'), ('a\u0308nn', 'a', 1, 'x'), ('\U0001f3ab', 'a', 1, 'x')")
