@@ -21,4 +21,19 @@ int command_migrate(const struct conf *conf);
  * those that differ are closed, for recovery to rebuild them from MySQL */
 int command_reconcile(const struct conf *conf, int seconds, bool repair);
 
+enum dlq_action { DLQ_LIST, DLQ_SHOW, DLQ_REPLAY, DLQ_DISCARD };
+
+struct dlq_arguments {
+    enum dlq_action action;
+    const char     *id;         /* digits; NULL: list, or replay of all */
+    const char     *state;      /* list: of this state, NULL: of any */
+    const char     *ticket;     /* list, replay of all: NULL: of any */
+    int             limit;      /* list: this many, the newest first */
+    bool            all;        /* replay: whatever can be */
+    int             wait;       /* replay: seconds until it is stored */
+};
+
+/* EXIT_DIFFERENCES: not there, or not all of it could be done */
+int command_dlq(const struct conf *conf, const struct dlq_arguments *args);
+
 #endif

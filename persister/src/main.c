@@ -21,14 +21,17 @@
 
 #define WAIT_SECONDS 10         /* reconcile: for tickets that are moving */
 #define GIVE_BACK_SECONDS 30    /* between times unused memory is returned */
+#define DLQ_SECONDS  60         /* dlq replay: a sweep is twice as often */
+#define DLQ_LIMIT    100
 
-enum command { RUN, CHECK, MIGRATE, RECONCILE };
+enum command { RUN, CHECK, MIGRATE, RECONCILE, DLQ };
 
 struct arguments {
     enum command command;
     const char  *path;          /* of the configuration, NULL: none */
     int          wait;
     bool         repair;
+    struct dlq_arguments dlq;
 };
 
 struct persister {
@@ -56,10 +59,22 @@ static const char usage[] =
     "      --wait SECONDS  for tickets that are still moving (default: 10)\n"
     "      --repair        then close those that differ: a running persister\n"
     "                      rebuilds them from MySQL\n"
+    "  dlq list            dead letters, the newest first\n"
+    "      --state STATE   unusable, pending, rejected, gone, replayed or\n"
+    "                      discarded\n"
+    "      --ticket TICKET\n"
+    "      --limit NUMBER  (default: 100)\n"
+    "  dlq show ID         one of them with its event\n"
+    "  dlq replay ID       book it anew, as if the buyer did it now\n"
+    "  dlq replay --all    all that are rejected\n"
+    "      --ticket TICKET\n"
+    "      --wait SECONDS  until they are stored (default: 60)\n"
+    "  dlq discard ID      close one that is not to be replayed\n"
     "  -h, --help          this text\n"
     "  -V, --version       the version\n"
     "\n"
-    "Exit status: 0 good, 1 differences found, 2 usage or configuration,\n"
+    "Exit status: 0 good, 1 differences found or not all done, 2 usage or\n"
+    "configuration,\n"
     "3 a server could not be reached, or refused.\n";
 
 static void
@@ -78,29 +93,83 @@ command_of(const char *word)
         return MIGRATE;
     if (strcmp(word, "reconcile") == 0)
         return RECONCILE;
+    if (strcmp(word, "dlq") == 0)
+        return DLQ;
     refuse("there is no such command", word);
     return RUN;
+}
+
+/* a number of at most `digits` digits */
+static bool
+is_number(const char *text, size_t digits)
+{
+    size_t len = strlen(text);
+
+    return len > 0 && len <= digits && strspn(text, "0123456789") == len;
 }
 
 static int
 seconds_of(const char *text)
 {
-    size_t len = strlen(text);
-
-    if (len == 0 || len > 5 || strspn(text, "0123456789") != len)
+    if (!is_number(text, 5))
         refuse("--wait needs a number of seconds", text);
     return atoi(text);
+}
+
+static int
+limit_of(const char *text)
+{
+    if (!is_number(text, 7) || atoi(text) == 0)
+        refuse("--limit needs a number", text);
+    return atoi(text);
+}
+
+/* the words after "dlq", and whether the options fit to them */
+static void
+dlq_words(struct dlq_arguments *dlq, int argc, char **argv)
+{
+    static const char *const words[] = {
+        [DLQ_LIST] = "list", [DLQ_SHOW] = "show", [DLQ_REPLAY] = "replay",
+        [DLQ_DISCARD] = "discard"
+    };
+    size_t i = 0, n = sizeof words / sizeof words[0];
+
+    while (argc > 0 && i < n && strcmp(argv[0], words[i]) != 0)
+        i++;
+    if (argc == 0 || i == n)
+        refuse("dlq needs one of list, show, replay and discard",
+            argc > 0 ? argv[0] : "");
+    dlq->action = (enum dlq_action) i;
+    if (argc > 1)
+        dlq->id = argv[1];
+    if (argc > 2 || (dlq->action == DLQ_LIST && dlq->id != NULL))
+        refuse("one dead letter at a time", argv[argc - 1]);
+    if (dlq->id != NULL && !is_number(dlq->id, 18))
+        refuse("a dead letter is named by its number", dlq->id);
+    if (dlq->action != DLQ_LIST && (dlq->id == NULL) != dlq->all)
+        refuse(dlq->action == DLQ_REPLAY ? "dlq replay needs a number or --all"
+            : "which dead letter?", "");
+    if (dlq->all && dlq->action != DLQ_REPLAY)
+        refuse("--all belongs to dlq replay", "");
+    if ((dlq->state != NULL || dlq->limit > 0) && dlq->action != DLQ_LIST)
+        refuse("--state and --limit belong to dlq list", "");
+    if (dlq->ticket != NULL && dlq->action != DLQ_LIST && !dlq->all)
+        refuse("--ticket belongs to dlq list and dlq replay --all", "");
 }
 
 static struct arguments
 parse_arguments(int argc, char **argv)
 {
-    enum { O_CHECK = 256, O_REPAIR, O_WAIT };
+    enum { O_CHECK = 256, O_REPAIR, O_WAIT, O_STATE, O_TICKET, O_LIMIT, O_ALL };
     static const struct option known[] = {
         { "config", required_argument, NULL, 'c' },
         { "check", no_argument, NULL, O_CHECK },
         { "repair", no_argument, NULL, O_REPAIR },
         { "wait", required_argument, NULL, O_WAIT },
+        { "state", required_argument, NULL, O_STATE },
+        { "ticket", required_argument, NULL, O_TICKET },
+        { "limit", required_argument, NULL, O_LIMIT },
+        { "all", no_argument, NULL, O_ALL },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 }
@@ -123,6 +192,18 @@ parse_arguments(int argc, char **argv)
         case O_WAIT:
             args.wait = seconds_of(optarg);
             break;
+        case O_STATE:
+            args.dlq.state = optarg;
+            break;
+        case O_TICKET:
+            args.dlq.ticket = optarg;
+            break;
+        case O_LIMIT:
+            args.dlq.limit = limit_of(optarg);
+            break;
+        case O_ALL:
+            args.dlq.all = true;
+            break;
         case 'h':
             fputs(usage, stdout);
             exit(EXIT_OK);
@@ -135,16 +216,26 @@ parse_arguments(int argc, char **argv)
     }
     if (optind < argc)
         args.command = command_of(argv[optind++]);
-    if (optind < argc)
+    struct dlq_arguments *dlq = &args.dlq;
+    if (args.command == DLQ)
+        dlq_words(dlq, argc - optind, argv + optind);
+    else if (dlq->state != NULL || dlq->ticket != NULL || dlq->limit > 0
+        || dlq->all)
+        refuse("--state, --ticket, --limit and --all belong to dlq", "");
+    else if (optind < argc)
         refuse("one command at a time", argv[optind]);
     if (check && args.command != RUN)
         refuse("--check stands alone", "");
     if (check)
         args.command = CHECK;
-    if (args.wait >= 0 && args.command != RECONCILE)
-        refuse("--wait belongs to reconcile", "");
+    if (args.wait >= 0 && args.command != RECONCILE
+        && (args.command != DLQ || dlq->action != DLQ_REPLAY))
+        refuse("--wait belongs to reconcile and dlq replay", "");
     if (args.repair && args.command != RECONCILE)
         refuse("--repair belongs to reconcile", "");
+    dlq->wait = args.wait < 0 ? DLQ_SECONDS : args.wait;
+    if (dlq->limit == 0)
+        dlq->limit = DLQ_LIMIT;
     if (args.wait < 0)
         args.wait = WAIT_SECONDS;
     if (args.path == NULL && access(CONF_PATH, F_OK) == 0)
@@ -372,6 +463,9 @@ main(int argc, char **argv)
         break;
     case RECONCILE:
         code = command_reconcile(conf, args.wait, args.repair);
+        break;
+    case DLQ:
+        code = command_dlq(conf, &args.dlq);
         break;
     }
     db_library_stop();

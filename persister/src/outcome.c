@@ -1,6 +1,7 @@
 /*
- * What became of late events.  Not what takeover.lua answered, which a Redis
- * that forgets would take back: what was applied.
+ * What became of late events, and of dead letters that were replayed.  Not
+ * what takeover.lua or replay.lua answered, which a Redis that forgets would
+ * take back: what was applied.
  */
 
 #include "outcome.h"
@@ -51,6 +52,36 @@ collect(struct worker *w, const struct item *items, size_t n,
     return found;
 }
 
+/* only dlq replay makes an event of a dead letter */
+static enum db_result
+replayed(struct worker *w, const struct item *items, size_t n)
+{
+    struct sql *sql = &w->store.sql;
+    size_t found = 0;
+
+    sql_reset(sql);
+    sql_add(sql, "UPDATE dead_letters SET state='replayed',"
+        "settled_at=CURRENT_TIMESTAMP(3) WHERE state<>'replayed'"
+        " AND event_id IN (");
+    for (size_t i = 0; i < n; i++) {
+        const struct lane *lane = items[i].lane;
+        for (uint32_t k = 1; k <= items[i].n; k++) {
+            const struct record *r = lane_at(lane, lane->picture.applied + k);
+            if (r == NULL || r->type != TICKET_EVENT_BOOKED
+                || r->origin_len == 0)
+                continue;
+            ticket_slice_t id = record_origin(r);
+            sql_add(sql, found++ > 0 ? "," : "");
+            sql_quote(sql, &w->db, id.data, id.len);
+        }
+    }
+    sql_add(sql, ")");
+    if (found == 0)
+        return DB_OK;
+    return sql->failed ? DB_TRANSIENT
+        : db_exec(&w->db, sql->data, sql->len, NULL);
+}
+
 static bool
 any(const struct item *items, size_t n)
 {
@@ -80,5 +111,5 @@ outcome_store(struct worker *w, const struct item *items, size_t n, bool dead)
         if (r != DB_OK)
             return r;
     }
-    return DB_OK;
+    return replayed(w, items, n);
 }

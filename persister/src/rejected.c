@@ -15,7 +15,7 @@ static const struct {
     const char *from, *mark, *where, *reason;
 } sources[] = {
     { "dead_letters", "id",
-      " AND l.state IN ('pending','rejected') AND l.user_id IS NOT NULL"
+      " AND l.state IN ('pending','rejected','discarded') AND l.user_id IS NOT NULL"
         " AND l.booking_id IS NOT NULL", "refused" },
     { "late_events", "event_id", " AND l.outcome='rejected'", "late" }
 };

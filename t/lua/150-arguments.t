@@ -23,6 +23,7 @@ documented = {
     "delete": ([K, B, O], [t.name, FOREVER]),
     "bookings": ([K, B], [t.name, 0, 10]),
     "ack": ([K, B, R, O], [t.name, 0, 1, 0, "ann", "no", "x"]),
+    "replay": ([K, B, R, t.late, O], [t.name, 0, 1, "gig:0:1-9", "bob", 1]),
     "claim": ([K], [t.name, "token"]),
     "open": (t.open_keys(2), [t.name, "token", replid, 2, 0, 0, 9, 1, 1,
                               "open", "", ""]),

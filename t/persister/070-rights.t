@@ -7,6 +7,8 @@ import time
 
 from base import MYSQL_CLIENT, REDIS_DB, ROOT, Daemon, Database, Redis, conf, done, env, equal, lacks, ok, persister, stop, \
     wait_for
+from core import encode, event
+from dlq import put
 
 with open(f"{ROOT}/persister/README.md", encoding="utf-8") as file:
     readme = file.read()
@@ -61,6 +63,13 @@ try:
     equal(wait_for(lambda: redis("HGET", key, "persisted:0") == f"{epoch}-2" and redis("HGET", key, "persisted:0")),
           f"{epoch}-2", "Redis was told")
     equal(redis("XLEN", key + ":outbox:0"), 0, "and the outbox is trimmed")
+
+    one = event("booked", 1763719200123, "night", 0, 1, 99, user="cal", quantity=1, booking_id="night:0:1-99", holding=1,
+                holding_id="night:0:1-99")
+    letter = put(database, "night:0:1-99", encode(one), "night", "cal", "night:0:1-99", "rejected")
+    result = persister("-c", path, "dlq", "replay", str(letter))
+    equal(result.code, 0, "dlq replay")
+    equal(persister("-c", path, "dlq", "list").code, 0, "dlq list")
 
     redis("SET", "catalogue", "0" * 40)
     ok(wait_for(lambda: redis("GET", "catalogue") == redis.replid()), "the catalogue is kept")
