@@ -91,7 +91,7 @@ def nginx_conf(folder, redis, public, office):
             ("redis://redis:6379/0", f"redis://127.0.0.1:{redis}/0"),
             ("brokers=kafka:9092", "brokers=127.0.0.1:1"),
             ("access_log /dev/stdout ticket;", f"access_log {folder}/access.log ticket;\n{paths}"),
-            ("listen 8080;", f"listen 127.0.0.1:{public};"),
+            ("listen 8080 ", f"listen 127.0.0.1:{public} "),
             ("listen 8081;", f"listen 127.0.0.1:{office};")):
         if old not in conf:
             raise SystemExit(f"Bail out!  docker/nginx.conf has no '{old}'")
