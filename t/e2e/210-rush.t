@@ -67,13 +67,15 @@ async def test(stack):
     ticket = stack.name("rush-again")
     async with stack.nginx_conf((r"ticket_max_pending +\d+", "ticket_max_pending 16")):
         worker = stack.nginx_workers()[0]
-        task = asyncio.create_task(asyncio.to_thread(run, stack, ticket, CAPACITY, USERS, SECONDS, CONNECTIONS))
+        task = asyncio.create_task(asyncio.to_thread(run, stack, ticket, CAPACITY, USERS, 3 * SECONDS, CONNECTIONS))
 
         def selling():
             with contextlib.suppress(KeyError):
                 return stack.lanes(ticket)[0][1] > 100
         await stack.until(selling, "the sale is on", every=0.02)
         os.kill(worker, signal.SIGKILL)
+        async with stack.paused("redis"):
+            await asyncio.sleep(0.5)
         sale = await task
     diag(f"lost {sale['lost']}, again {sale['again']}: {sale['answers']}")
     ok(0 < sale["lost"] < CONNECTIONS and sale["answers"].get("503 overloaded", 0) > 0,
