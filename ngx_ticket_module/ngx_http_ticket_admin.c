@@ -41,8 +41,9 @@ ngx_http_ticket_action_admin(ngx_http_ticket_ctx_t *ctx)
 {
     const char  *wrong;
 
-    if (ngx_http_ticket_begin(ctx) != NGX_OK) {
-        ngx_http_ticket_fail(ctx, NGX_HTTP_TICKET_RESULT_UNAVAILABLE, NULL);
+    if (ngx_http_ticket_call_begin(ctx, ngx_http_ticket_action_admin)
+        != NGX_OK)
+    {
         return;
     }
 

@@ -47,8 +47,10 @@ ngx_http_ticket_batches_create(ngx_cycle_t *cycle,
     ngx_queue_init(&batches->waiting);
     ngx_queue_init(&batches->idle);
 
-    ngx_http_ticket_redis_on_started(redis, ngx_http_ticket_batch_started,
-                                     batches);
+    batches->waiter.handler = ngx_http_ticket_batch_started;
+    batches->waiter.data = batches;
+
+    ngx_http_ticket_redis_await(redis, &batches->waiter);
 
     return batches;
 }
@@ -62,6 +64,8 @@ ngx_http_ticket_batches_destroy(ngx_http_ticket_batches_t *batches)
     ngx_http_ticket_batch_node_t  *node;
 
     batches->destroyed = 1;
+
+    ngx_queue_remove(&batches->waiter.queue);
 
     if (batches->flush.posted) {
         ngx_delete_posted_event(&batches->flush);

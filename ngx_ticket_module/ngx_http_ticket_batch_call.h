@@ -37,6 +37,7 @@ typedef struct {
 
 struct ngx_http_ticket_batches_s {
     ngx_event_t                       flush;
+    ngx_http_ticket_redis_waiter_t    waiter;   /* for the first connection */
     ngx_uint_t                        rounds;
 
     ngx_http_ticket_redis_t          *redis;

@@ -37,8 +37,9 @@ ngx_http_ticket_action_bookings(ngx_http_ticket_ctx_t *ctx)
 {
     ngx_http_ticket_call_t  *call;
 
-    if (ngx_http_ticket_begin(ctx) != NGX_OK) {
-        ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
+    if (ngx_http_ticket_call_begin(ctx, ngx_http_ticket_action_bookings)
+        != NGX_OK)
+    {
         return;
     }
 

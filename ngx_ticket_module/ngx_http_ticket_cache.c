@@ -78,6 +78,12 @@ ngx_http_ticket_action_availability(ngx_http_ticket_ctx_t *ctx)
         break;
     }
 
+    if (ngx_http_ticket_call_begin(ctx, ngx_http_ticket_action_availability)
+        != NGX_OK)
+    {
+        return;
+    }
+
     if (tmcf->calls >= tmcf->max_pending) {
         ngx_http_ticket_call_refused(ctx, NGX_BUSY);
         return;

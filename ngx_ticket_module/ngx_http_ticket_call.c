@@ -15,6 +15,8 @@
 #define NGX_HTTP_TICKET_CALL_SUFFIX  sizeof("outbox:0")
 
 
+static void ngx_http_ticket_call_unwait(ngx_http_ticket_ctx_t *ctx);
+static void ngx_http_ticket_call_started(void *data);
 static void ngx_http_ticket_call_done(void *data,
     ngx_http_ticket_outcome_t outcome, redisReply *reply);
 static ngx_http_ticket_result_e ngx_http_ticket_call_result(
@@ -23,6 +25,73 @@ static ngx_http_ticket_result_e ngx_http_ticket_call_unknown(
     ngx_http_ticket_call_t *call);
 static ngx_int_t ngx_http_ticket_call_again(ngx_http_ticket_call_t *call);
 static void ngx_http_ticket_call_log(ngx_http_ticket_call_t *call);
+
+
+ngx_int_t
+ngx_http_ticket_call_begin(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_action_pt action)
+{
+    ngx_http_ticket_redis_t      *redis;
+    ngx_http_ticket_main_conf_t  *tmcf;
+
+    if (ngx_http_ticket_begin(ctx) != NGX_OK) {
+        ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
+        return NGX_DONE;
+    }
+
+    tmcf = ctx->tmcf;
+    redis = ctx->tlcf->redis->redis;
+
+    if (!ngx_http_ticket_redis_starting(redis)) {
+        return NGX_OK;
+    }
+
+    if (tmcf->calls >= tmcf->max_pending) {
+        ngx_http_ticket_call_refused(ctx, NGX_BUSY);
+        return NGX_DONE;
+    }
+
+    tmcf->calls++;
+
+    ctx->unsent = 1;
+    ctx->action_pt = action;
+    ctx->waiter.handler = ngx_http_ticket_call_started;
+    ctx->waiter.data = ctx;
+
+    ngx_http_ticket_redis_await(redis, &ctx->waiter);
+
+    ngx_http_ticket_wait(ctx, redis, ngx_http_ticket_call_unwait);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_ticket_call_unwait(ngx_http_ticket_ctx_t *ctx)
+{
+    ngx_queue_remove(&ctx->waiter.queue);
+
+    ctx->tmcf->calls--;
+}
+
+
+static void
+ngx_http_ticket_call_started(void *data)
+{
+    ngx_http_ticket_ctx_t *ctx = data;
+
+    ngx_connection_t  *c;
+
+    c = ngx_http_ticket_enter(ctx);
+
+    ngx_http_ticket_call_unwait(ctx);
+    ngx_http_ticket_detached(ctx);
+
+    ctx->unsent = 0;
+    ctx->action_pt(ctx);
+
+    ngx_http_ticket_leave(c);
+}
 
 
 ngx_http_ticket_call_t *

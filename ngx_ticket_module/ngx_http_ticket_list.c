@@ -48,8 +48,9 @@ ngx_http_ticket_action_list(ngx_http_ticket_ctx_t *ctx)
     ngx_http_ticket_call_t  *call;
     ngx_http_ticket_list_t  *list;
 
-    if (ngx_http_ticket_begin(ctx) != NGX_OK) {
-        ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
+    if (ngx_http_ticket_call_begin(ctx, ngx_http_ticket_action_list)
+        != NGX_OK)
+    {
         return;
     }
 

@@ -66,6 +66,13 @@ typedef struct {
 } ngx_http_ticket_redis_info_t;
 
 
+typedef struct {
+    ngx_queue_t                       queue;
+    void                            (*handler)(void *data);
+    void                             *data;
+} ngx_http_ticket_redis_waiter_t;
+
+
 typedef struct ngx_http_ticket_redis_s  ngx_http_ticket_redis_t;
 
 /* `reply` is valid during the call and only with NGX_HTTP_TICKET_DONE; called
@@ -84,11 +91,14 @@ void ngx_http_ticket_redis_destroy(ngx_http_ticket_redis_t *redis);
 ngx_uint_t ngx_http_ticket_redis_ready(ngx_http_ticket_redis_t *redis);
 
 /* A new worker's first attempt to connect is under way: worth waiting for, so
- * that a reload turns nobody away.  The handler is called once when it is over,
- * ready or not. */
+ * that a reload turns nobody away. */
 ngx_uint_t ngx_http_ticket_redis_starting(ngx_http_ticket_redis_t *redis);
-void ngx_http_ticket_redis_on_started(ngx_http_ticket_redis_t *redis,
-    void (*handler)(void *data), void *data);
+
+/* The waiter's handler is called once when it is over, ready or not; never
+ * from inside another handler, and not by a worker that exits before.  Who
+ * gives up removes waiter->queue; after the call that does no harm. */
+void ngx_http_ticket_redis_await(ngx_http_ticket_redis_t *redis,
+    ngx_http_ticket_redis_waiter_t *waiter);
 
 ngx_http_ticket_redis_info_t *ngx_http_ticket_redis_info(
     ngx_http_ticket_redis_t *redis);

@@ -34,11 +34,10 @@ ngx_http_ticket_redis_starting(ngx_http_ticket_redis_t *redis)
 
 
 void
-ngx_http_ticket_redis_on_started(ngx_http_ticket_redis_t *redis,
-    void (*handler)(void *data), void *data)
+ngx_http_ticket_redis_await(ngx_http_ticket_redis_t *redis,
+    ngx_http_ticket_redis_waiter_t *waiter)
 {
-    redis->started_handler = handler;
-    redis->started_data = data;
+    ngx_queue_insert_tail(&redis->waiters, &waiter->queue);
 }
 
 

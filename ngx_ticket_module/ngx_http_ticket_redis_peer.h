@@ -66,8 +66,8 @@ struct ngx_http_ticket_redis_s {
     u_char                            told[192];        /* the last logged */
     time_t                            warned;   /* of an unknown error */
 
-    void                            (*started_handler)(void *data);
-    void                             *started_data;
+    ngx_queue_t                       waiters;  /* for the first attempt */
+    ngx_event_t                       wake;     /* them, when it is over */
 
     unsigned                          started:1;    /* the first attempt is
                                                        over */

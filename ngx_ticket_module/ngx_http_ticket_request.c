@@ -251,7 +251,10 @@ ngx_http_ticket_begin(ngx_http_ticket_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    ctx->deadline = ngx_http_ticket_usec() + (uint64_t) conf->timeout * 1000;
+    if (ctx->deadline == 0) {
+        ctx->deadline = ngx_http_ticket_usec()
+                        + (uint64_t) conf->timeout * 1000;
+    }
 
     return NGX_OK;
 }
@@ -346,7 +349,9 @@ ngx_http_ticket_request_deadline(ngx_event_t *ev)
         ngx_http_ticket_detached(ctx);
     }
 
-    ngx_http_ticket_fail(ctx, NGX_HTTP_TICKET_RESULT_OUTCOME_UNKNOWN, NULL);
+    ngx_http_ticket_fail(ctx, ctx->unsent
+                              ? NGX_HTTP_TICKET_RESULT_UNAVAILABLE
+                              : NGX_HTTP_TICKET_RESULT_OUTCOME_UNKNOWN, NULL);
 
     ngx_http_ticket_leave(c);
 }

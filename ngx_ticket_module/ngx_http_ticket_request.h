@@ -24,6 +24,7 @@
 
 
 typedef void (*ngx_http_ticket_detach_pt)(ngx_http_ticket_ctx_t *ctx);
+typedef void (*ngx_http_ticket_action_pt)(ngx_http_ticket_ctx_t *ctx);
 
 
 struct ngx_http_ticket_ctx_s {
@@ -51,6 +52,8 @@ struct ngx_http_ticket_ctx_s {
     void                             *waiting;
     ngx_http_ticket_detach_pt         detach;
     ngx_queue_t                       queue;    /* with others, for one call */
+    ngx_http_ticket_redis_waiter_t    waiter;   /* for a first connection */
+    ngx_http_ticket_action_pt         action_pt;    /* to go on with then */
     void                             *data;     /* of the action */
 
     /* for the log */
@@ -60,6 +63,7 @@ struct ngx_http_ticket_ctx_s {
     uint64_t                          rtt;      /* microseconds */
     ngx_uint_t                        batch;    /* commands; 0: none */
 
+    unsigned                          unsent:1; /* nothing went to Redis */
     unsigned                          has_remaining:1;
     unsigned                          has_rtt:1;
     unsigned                          failed:1;     /* no memory */
@@ -77,7 +81,8 @@ ngx_http_ticket_result_e ngx_http_ticket_inputs_directives(
 ngx_http_ticket_result_e ngx_http_ticket_inputs_arguments(
     ngx_http_ticket_ctx_t *ctx, const char **detail);
 
-/* sets ctx->deadline; NGX_DECLINED: this worker has no connection at all */
+/* sets ctx->deadline, once; NGX_DECLINED: this worker has no connection at
+ * all */
 ngx_int_t ngx_http_ticket_begin(ngx_http_ticket_ctx_t *ctx);
 
 /* from here on the client is watched and the deadline runs */
