@@ -260,9 +260,9 @@ ngx_http_ticket_batch_result(ngx_http_ticket_batch_call_t *call,
     }
 
     ngx_log_error(level, batches->log, 0,
-                  "ticket redis: a %s ended with code %ui: \"%V\"",
-                  ngx_http_ticket_script_name(call->script), command->code,
-                  &message);
+                  "ticket redis: a %s ended with %s: \"%V\"",
+                  ngx_http_ticket_script_name(call->script),
+                  ngx_http_ticket_code_name(command->code), &message);
 }
 
 

@@ -8,6 +8,7 @@
 #include "ngx_http_ticket_call.h"
 #include "ngx_http_ticket_keys.h"
 #include "ngx_http_ticket_reply.h"
+#include "ngx_http_ticket_scripts.h"
 
 
 #define NGX_HTTP_TICKET_CALL_INTS    (NGX_HTTP_TICKET_CALL_ARGS               \
@@ -318,8 +319,8 @@ ngx_http_ticket_call_result(ngx_http_ticket_call_t *call)
 
     if (code < 0) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "ticket redis: unexpected reply to script %ui",
-                      call->script);
+                      "ticket redis: unexpected reply to script \"%s\"",
+                      ngx_http_ticket_script_name(call->script));
         return NGX_HTTP_TICKET_RESULT_OUTCOME_UNKNOWN;
     }
 
@@ -429,10 +430,9 @@ ngx_http_ticket_call_log(ngx_http_ticket_call_t *call)
     message.len = i;
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "ticket redis: script %ui was %s by redis: \"%V\"",
-                  call->script,
-                  call->code == TICKET_CODE_TORN ? "torn" : "refused",
-                  &message);
+                  "ticket redis: script \"%s\" ended with %s: \"%V\"",
+                  ngx_http_ticket_script_name(call->script),
+                  ngx_http_ticket_code_name(call->code), &message);
 }
 
 

@@ -47,8 +47,8 @@ struct ngx_http_ticket_call_s {
 };
 
 
-/* What an action does first: NGX_OK, and it may go on.  Otherwise the request is
- * answered, or it waits for a new worker's first connection to Redis, after
+/* What an action does first: NGX_OK, and it may go on.  Otherwise the request
+ * is answered, or it waits for a new worker's first connection to Redis, after
  * which `action` is called again. */
 ngx_int_t ngx_http_ticket_call_begin(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_action_pt action);

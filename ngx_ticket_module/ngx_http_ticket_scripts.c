@@ -36,6 +36,21 @@ ngx_http_ticket_script_name(ngx_uint_t script)
 }
 
 
+#define ngx_http_ticket_code(name)                                            \
+    case TICKET_CODE_##name:                                                  \
+        return #name;
+
+const char *
+ngx_http_ticket_code_name(ngx_uint_t code)
+{
+    switch (code) {
+    TICKET_CODES(ngx_http_ticket_code)
+    default:
+        return "unknown";
+    }
+}
+
+
 ngx_str_t *
 ngx_http_ticket_script_text(ngx_uint_t script)
 {

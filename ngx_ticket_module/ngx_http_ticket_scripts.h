@@ -18,6 +18,9 @@
 const char *ngx_http_ticket_script_name(ngx_uint_t script);
 ngx_str_t *ngx_http_ticket_script_text(ngx_uint_t script);
 
+/* a TICKET_CODE_* as lua/codes calls it, for logs */
+const char *ngx_http_ticket_code_name(ngx_uint_t code);
+
 /* the name EVALSHA takes: NGX_HTTP_TICKET_SHA1_LEN hex digits */
 void ngx_http_ticket_script_sha1(ngx_uint_t script, u_char *hex);
 

@@ -265,3 +265,22 @@ Content-Type: application/json
  (qr/"opens_at":"2099-01-01T00:00:02.000Z","closes_at":null/) x 2]
 --- error_code eval
 [400, 200, 400, 400, 200, 200]
+
+
+
+=== TEST 20: a change that Redis refuses is none, and the log says which and why
+--- tickets
+ticket('concert');
+# as if a persister had trimmed beyond it: the next number is too small
+redis('XADD', 'ticket:{concert}:outbox:0', '1-2', '1', 'x');
+--- request
+PATCH /admin/tickets/concert
+{"capacity":5}
+--- more_headers
+Content-Type: application/json
+--- response_body_like: "code":"unavailable"
+--- error_code: 503
+--- error_log
+ticket redis: script "define" ended with REFUSED: "ERR"
+--- after
+is(redis('HGET', 'ticket:{concert}', 'capacity'), 10, 'it is as it was');

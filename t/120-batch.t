@@ -260,7 +260,7 @@ subtest 'a script torn in the middle: unknown, and the ticket closes itself' => 
          'nobody buys');
     ok(wait_for(5, sub { redis('SISMEMBER', 'tickets:recover', 'concert') }),
        'and it is to be opened anew');
-    like($nginx->log, qr/\[error\].*ticket redis: a book ended with code 26: "ERR/,
+    like($nginx->log, qr/\[error\].*ticket redis: a book ended with TORN: "ERR/,
          'the log says why');
     unlike($nginx->log, qr/\bu[123]\b/, 'and names nobody');
     all_well();

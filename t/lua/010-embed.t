@@ -57,7 +57,7 @@ with tempfile.TemporaryDirectory() as folder:
                    'fputs(ticket_script_##n, stdout);\n'
                    '#define N(n) puts(#n);\n'
                    'int main(int c, char **v) {\n'
-                   'if (c < 2) { TICKET_SCRIPTS(N) } else '
+                   'if (c < 2) { TICKET_SCRIPTS(N) TICKET_CODES(N) } else '
                    '{ TICKET_SCRIPTS(P) }\n')
         for number, code in CODES.items():
             file.write("if (TICKET_CODE_%s != %d) return 1;\n" % (code, number))
@@ -66,8 +66,9 @@ with tempfile.TemporaryDirectory() as folder:
               "-o", "print", "print.c", cwd=folder)
     tap.eq((got.returncode, got.stderr), (0, b""), "C takes it, no warning")
     got = run(folder + "/print")
-    tap.eq((got.returncode, got.stdout.decode().split()), (0, names),
-           "the codes, and the list of scripts")
+    tap.eq((got.returncode, got.stdout.decode().split()),
+           (0, names + list(CODES.values())),
+           "the codes, and the lists of scripts and of codes")
     for name in names:
         tap.ok(run(folder + "/print", name).stdout == source(name),
                name + ": the same text in C")
