@@ -4,8 +4,9 @@
 -- KEYS  ticket:{:selftest}:hash, ...:stream, ...:string, ...:zset
 -- ARGV  nonce
 -- Returns {OK, now, maxmemory_policy, maxmemory, role, connected_slaves,
---       min_slaves_good_slaves ('' when no minimum is set)}; a replica is only
---       described
+--       min_slaves_good_slaves ('' when no minimum is set), 1 when writes are
+--       refused because they are too few, else 0, master_replid ('' of a
+--       replica), repl_backlog_active}; a replica is only described
 -- Errors what Redis says of the first command that may not be run, and its
 --       name
 if #ARGV ~= 1 or #KEYS ~= 4 then
@@ -17,14 +18,19 @@ local function value(info, name) return match(info, name .. ':([^\r\n]*)') end
 
 -- Redis does not say which command it was
 local failed
+local lonely, id = 0, replid()
 local function must(command, ...)
     local reply = try(command, ...)
-    if not failed and type(reply) == 'table' and reply.err then
-        failed = reply.err .. ' (' .. command .. ')'
+    if type(reply) ~= 'table' or not reply.err then return end
+    -- rights are looked at before that
+    if find(reply.err, 'NOREPLICAS', 1, true) then
+        lonely = 1
+    else
+        failed = failed or reply.err .. ' (' .. command .. ')'
     end
 end
 
-if replid() then
+if id then
     -- UNLINK first: full memory is no matter of rights
     must('UNLINK', unpack(KEYS))
     must('HSET', hash, nonce, 1, 'other', 2)
@@ -47,4 +53,5 @@ if failed then return redis.error_reply(failed) end
 return {OK, now, value(memory, 'maxmemory_policy'),
         tonumber(value(memory, 'maxmemory')), value(roles, 'role'),
         tonumber(value(roles, 'connected_slaves')),
-        tonumber(value(roles, 'min_slaves_good_slaves')) or ''}
+        tonumber(value(roles, 'min_slaves_good_slaves')) or '', lonely,
+        id or '', tonumber(value(roles, 'repl_backlog_active')) or 0}

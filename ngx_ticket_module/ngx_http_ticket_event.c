@@ -59,7 +59,18 @@ ngx_http_ticket_event_produce(ngx_http_ticket_main_conf_t *tmcf,
     u_char  *p, key[TICKET_ID_MAX + 1 + NGX_INT32_LEN];
     size_t   len;
 
-    if (tmcf == NULL || tmcf->producer == NULL) {
+    if (tmcf == NULL || tmcf->sh == NULL) {
+        return;
+    }
+
+    if (tmcf->producer == NULL) {
+
+        /* off, or it could not be made */
+
+        if (tmcf->kafka.enabled) {
+            (void) ngx_atomic_fetch_add(&tmcf->sh->kafka_dropped, 1);
+        }
+
         return;
     }
 

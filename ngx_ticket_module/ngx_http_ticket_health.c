@@ -20,6 +20,8 @@ static const char *ngx_http_ticket_ready_redis(ngx_http_ticket_main_conf_t *
     tmcf);
 static const char *ngx_http_ticket_ready_down(
     ngx_http_ticket_redis_conf_t *conf);
+static void ngx_http_ticket_ready_kafka(ngx_http_ticket_text_t *text,
+    ngx_http_ticket_main_conf_t *tmcf);
 static void ngx_http_ticket_ready_warnings(ngx_http_ticket_text_t *text,
     ngx_http_ticket_main_conf_t *tmcf);
 
@@ -57,6 +59,7 @@ ngx_http_ticket_action_ready(ngx_http_ticket_ctx_t *ctx)
     ngx_http_ticket_json_word(&text, "status", down ? "\"DOWN\"" : "\"UP\"");
     ngx_http_ticket_json_open(&text, "checks", '{');
     ngx_http_ticket_json_str(&text, "redis", &state);
+    ngx_http_ticket_ready_kafka(&text, tmcf);
     ngx_http_ticket_ready_warnings(&text, tmcf);
     ngx_http_ticket_json_close(&text, '}');
     ngx_http_ticket_json_close(&text, '}');
@@ -105,6 +108,10 @@ ngx_http_ticket_ready_down(ngx_http_ticket_redis_conf_t *conf)
         return "down: the server is a replica";
     }
 
+    if (info->lonely || info->good_replicas == 0) {
+        return "down: fewer replicas than min-replicas-to-write";
+    }
+
     if (!info->selftest) {
         return "down: the self-test failed, see the error log";
     }
@@ -117,22 +124,14 @@ ngx_http_ticket_ready_down(ngx_http_ticket_redis_conf_t *conf)
         return "down: there are replicas, but no min-replicas-to-write";
     }
 
-    if (info->good_replicas == 0) {
-        return "down: fewer replicas than min-replicas-to-write";
-    }
-
     return NULL;
 }
 
 
 static void
-ngx_http_ticket_ready_warnings(ngx_http_ticket_text_t *text,
+ngx_http_ticket_ready_kafka(ngx_http_ticket_text_t *text,
     ngx_http_ticket_main_conf_t *tmcf)
 {
-    ngx_uint_t                      i, memory, catalogue;
-    ngx_http_ticket_redis_conf_t  **confs;
-    ngx_http_ticket_redis_info_t   *info;
-
     if (tmcf->kafka.enabled == 0) {
         ngx_http_ticket_word(text, "kafka",
             "warning: off, what is not yet stored is lost with Redis");
@@ -146,9 +145,23 @@ ngx_http_ticket_ready_warnings(ngx_http_ticket_text_t *text,
     } else {
         ngx_http_ticket_word(text, "kafka", "up");
     }
+}
+
+
+/* what every server that is ready should have, and one of them has not */
+
+static void
+ngx_http_ticket_ready_warnings(ngx_http_ticket_text_t *text,
+    ngx_http_ticket_main_conf_t *tmcf)
+{
+    ngx_uint_t                      i, memory, catalogue, stale, backlog;
+    ngx_http_ticket_redis_conf_t  **confs;
+    ngx_http_ticket_redis_info_t   *info;
 
     memory = 1;
     catalogue = 1;
+    stale = 0;
+    backlog = 0;
     confs = tmcf->redis.elts;
 
     for (i = 0; i < tmcf->redis.nelts; i++) {
@@ -163,6 +176,8 @@ ngx_http_ticket_ready_warnings(ngx_http_ticket_text_t *text,
 
         memory &= info->maxmemory;
         catalogue &= (info->catalogue[0] != '\0');
+        stale |= (ngx_strcmp(info->catalogue, info->replid) != 0);
+        backlog |= (info->backlog && info->backlog_ttl != 0);
     }
 
     if (!memory) {
@@ -173,5 +188,15 @@ ngx_http_ticket_ready_warnings(ngx_http_ticket_text_t *text,
     if (!catalogue) {
         ngx_http_ticket_word(text, "catalogue",
             "warning: none yet, is a persister running?");
+
+    } else if (stale) {
+        ngx_http_ticket_word(text, "catalogue",
+            "warning: of another life of Redis, is a persister running?");
+    }
+
+    if (backlog) {
+        ngx_http_ticket_word(text, "replication",
+            "warning: repl-backlog-ttl is not 0, tickets close for seconds"
+            " when no replica was there for so long");
     }
 }

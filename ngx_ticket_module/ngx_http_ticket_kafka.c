@@ -57,6 +57,7 @@ static void ngx_http_ticket_kafka_timer(ngx_event_t *ev);
 static void ngx_http_ticket_kafka_serve(ngx_http_ticket_kafka_t *kafka);
 static void ngx_http_ticket_kafka_dropped(ngx_http_ticket_kafka_t *kafka,
     rd_kafka_resp_err_t err);
+static void ngx_http_ticket_kafka_look(ngx_http_ticket_kafka_t *kafka);
 static void ngx_http_ticket_kafka_see(ngx_http_ticket_kafka_t *kafka,
     ngx_uint_t seen);
 static void ngx_http_ticket_kafka_delivered(rd_kafka_t *rk,
@@ -346,7 +347,27 @@ ngx_http_ticket_kafka_dropped(ngx_http_ticket_kafka_t *kafka,
 ngx_uint_t
 ngx_http_ticket_kafka_up(ngx_http_ticket_kafka_t *kafka)
 {
-    return kafka != NULL && kafka->seen == NGX_HTTP_TICKET_KAFKA_UP;
+    if (kafka == NULL) {
+        return 0;
+    }
+
+    ngx_http_ticket_kafka_look(kafka);
+
+    return kafka->seen == NGX_HTTP_TICKET_KAFKA_UP;
+}
+
+
+/* statistics come every few seconds; the first answer of a broker is there
+ * much earlier, and told without waiting for it */
+
+static void
+ngx_http_ticket_kafka_look(ngx_http_ticket_kafka_t *kafka)
+{
+    if (kafka->seen == 0 && kafka->rk != NULL
+        && rd_kafka_controllerid(kafka->rk, 0) >= 0)
+    {
+        ngx_http_ticket_kafka_see(kafka, NGX_HTTP_TICKET_KAFKA_UP);
+    }
 }
 
 
@@ -383,6 +404,7 @@ ngx_http_ticket_kafka_timer(ngx_event_t *ev)
     kafka = ev->data;
 
     ngx_http_ticket_kafka_serve(kafka);
+    ngx_http_ticket_kafka_look(kafka);
 
     if (kafka->rk == NULL && !ngx_exiting && ngx_time() >= kafka->retry) {
         kafka->retry = ngx_time() + NGX_HTTP_TICKET_KAFKA_RETRY;

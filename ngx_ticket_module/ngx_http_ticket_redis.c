@@ -184,6 +184,7 @@ ngx_http_ticket_redis_connect(ngx_http_ticket_redis_t *redis)
     redis->ticks = 0;
     redis->asking = 0;
     redis->overdue = 0;
+    redis->mute = 0;
     ngx_memzero(&redis->info, sizeof(ngx_http_ticket_redis_info_t));
 
     redis->state = NGX_HTTP_TICKET_REDIS_CONNECT;
@@ -428,6 +429,10 @@ ngx_http_ticket_redis_step(ngx_http_ticket_redis_t *redis)
             rc = ngx_http_ticket_redis_catalogue(redis);
 
             if (rc == NGX_OK) {
+                rc = ngx_http_ticket_redis_backlog(redis);
+            }
+
+            if (rc == NGX_OK) {
                 rc = ngx_http_ticket_redis_selftest(redis);
             }
 
@@ -605,6 +610,7 @@ ngx_http_ticket_redis_tick(ngx_http_ticket_redis_t *redis)
     (void) ngx_http_ticket_redis_catalogue(redis);
 
     if (++redis->ticks % NGX_HTTP_TICKET_REDIS_TICKS == 0) {
+        (void) ngx_http_ticket_redis_backlog(redis);
         (void) ngx_http_ticket_redis_selftest(redis);
     }
 }

@@ -60,8 +60,14 @@ typedef struct {
     unsigned                          master:1;
     unsigned                          selftest:1;   /* ACL rights are there */
     unsigned                          maxmemory:1;  /* a limit is set */
+    unsigned                          lonely:1; /* refuses writes: fewer
+                                                   replicas than it needs */
+    unsigned                          backlog:1;    /* for replicas, is kept */
     ngx_uint_t                        replicas;
     ngx_int_t                         good_replicas;    /* -1: no policy set */
+    ngx_int_t                         backlog_ttl;  /* s; 0, too, when this
+                                                       user may not ask */
+    u_char                            replid[41];       /* master_replid */
     u_char                            catalogue[41];    /* GET catalogue, "" */
 } ngx_http_ticket_redis_info_t;
 

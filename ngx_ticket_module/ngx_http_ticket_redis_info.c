@@ -10,6 +10,8 @@
 
 static void ngx_http_ticket_redis_catalogue_done(void *data,
     ngx_http_ticket_outcome_t outcome, redisReply *reply);
+static void ngx_http_ticket_redis_backlog_done(void *data,
+    ngx_http_ticket_outcome_t outcome, redisReply *reply);
 static void ngx_http_ticket_redis_selftest_done(void *data,
     ngx_http_ticket_outcome_t outcome, redisReply *reply);
 static void ngx_http_ticket_redis_selftest_failed(
@@ -119,6 +121,45 @@ ngx_http_ticket_redis_catalogue_done(void *data,
 }
 
 
+/* not among the rights it needs: who may not ask is not warned */
+
+ngx_int_t
+ngx_http_ticket_redis_backlog(ngx_http_ticket_redis_t *redis)
+{
+    static const char   *arg[3] = { "CONFIG", "GET", "repl-backlog-ttl" };
+    static const size_t  len[3] = { sizeof("CONFIG") - 1, sizeof("GET") - 1,
+                                    sizeof("repl-backlog-ttl") - 1 };
+
+    if (redis->mute) {
+        return NGX_OK;
+    }
+
+    return ngx_http_ticket_redis_call(redis, 3, arg, len,
+                                      ngx_http_ticket_redis_backlog_done,
+                                      redis);
+}
+
+
+static void
+ngx_http_ticket_redis_backlog_done(void *data,
+    ngx_http_ticket_outcome_t outcome, redisReply *reply)
+{
+    ngx_http_ticket_redis_t  *redis = data;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    redis->mute = (reply->type == REDIS_REPLY_ERROR);
+    redis->info.backlog_ttl = 0;
+
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
+        redis->info.backlog_ttl =
+                    ngx_max(ngx_http_ticket_redis_number(reply->element[1]), 0);
+    }
+}
+
+
 ngx_int_t
 ngx_http_ticket_redis_selftest(ngx_http_ticket_redis_t *redis)
 {
@@ -154,11 +195,14 @@ ngx_http_ticket_redis_selftest_done(void *data,
 {
     ngx_http_ticket_redis_t  *redis = data;
 
-    ngx_str_t  error;
+    ngx_str_t   error;
+    ngx_uint_t  lonely;
 
     if (reply == NULL || redis->state == NGX_HTTP_TICKET_REDIS_CLOSING) {
         return;
     }
+
+    lonely = redis->info.lonely;
 
     if (outcome != NGX_HTTP_TICKET_DONE) {
         error.data = (u_char *) reply->str;
@@ -193,6 +237,17 @@ ngx_http_ticket_redis_selftest_done(void *data,
     }
 
     redis->info.selftest = 1;
+
+    if (redis->info.lonely && !lonely) {
+        ngx_log_error(NGX_LOG_ERR, redis->log, 0,
+                      "ticket redis: %V refuses writes: fewer replicas than "
+                      "min-replicas-to-write", &redis->conf->name);
+
+    } else if (lonely && !redis->info.lonely) {
+        ngx_log_error(NGX_LOG_NOTICE, redis->log, 0,
+                      "ticket redis: %V has enough replicas again",
+                      &redis->conf->name);
+    }
 }
 
 
@@ -226,10 +281,12 @@ ngx_http_ticket_redis_told(ngx_http_ticket_redis_t *redis, redisReply *reply)
     item = reply->element;
 
     if (reply->type != REDIS_REPLY_ARRAY
-        || reply->elements < 7
+        || reply->elements < 10
         || ngx_http_ticket_redis_number(item[0]) != TICKET_CODE_OK
         || item[2]->type != REDIS_REPLY_STRING
-        || item[4]->type != REDIS_REPLY_STRING)
+        || item[4]->type != REDIS_REPLY_STRING
+        || item[8]->type != REDIS_REPLY_STRING
+        || (size_t) item[8]->len >= sizeof(redis->info.replid))
     {
         return NGX_ERROR;
     }
@@ -241,6 +298,11 @@ ngx_http_ticket_redis_told(ngx_http_ticket_redis_t *redis, redisReply *reply)
     info->master = (ngx_strcmp(item[4]->str, "master") == 0);
     info->replicas = ngx_max(ngx_http_ticket_redis_number(item[5]), 0);
     info->good_replicas = ngx_http_ticket_redis_number(item[6]);
+    info->lonely = (ngx_http_ticket_redis_number(item[7]) == 1);
+    info->backlog = (ngx_http_ticket_redis_number(item[9]) == 1);
+
+    ngx_memcpy(info->replid, item[8]->str, item[8]->len);
+    info->replid[item[8]->len] = '\0';
 
     return NGX_OK;
 }

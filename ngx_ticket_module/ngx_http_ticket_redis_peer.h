@@ -75,6 +75,7 @@ struct ngx_http_ticket_redis_s {
     unsigned                          refused:1;    /* self-test said so */
     unsigned                          asking:1; /* a tick has no answer */
     unsigned                          overdue:1;    /* at the last tick */
+    unsigned                          mute:1;   /* no right to CONFIG GET */
     unsigned                          destroyed:1;
     u_char                            reloading[NGX_HTTP_TICKET_SCRIPTS];
 };
@@ -103,7 +104,8 @@ uint64_t ngx_http_ticket_redis_oldest(ngx_http_ticket_redis_t *redis);
 
 /* ngx_http_ticket_redis_info.c */
 
-/* asks once; its answer in the state of the self-test makes it ready */
+/* each asks once; the self-test's answer in its state makes it ready */
+ngx_int_t ngx_http_ticket_redis_backlog(ngx_http_ticket_redis_t *redis);
 ngx_int_t ngx_http_ticket_redis_selftest(ngx_http_ticket_redis_t *redis);
 
 /* `reply` of a script tells the time there between sent and now */

@@ -98,11 +98,26 @@ ok(wait_for(30, sub { ($got = get('/ready')) =~ m{^\S+ 503} }), 'red');
 like($got, qr/min-replicas-to-write/, 'for its reason');
 redis('CONFIG', 'SET', 'min-replicas-to-write', 1);
 ok(wait_for(20, sub { get('/ready') =~ m{^\S+ 200} }), 'green');
+redis('CONFIG', 'SET', 'repl-backlog-ttl', 60);
+ok(wait_for(20, sub { get('/ready') =~ /"replication":"warning: repl-backlog-ttl/ }),
+   'what is kept for replicas is thrown away after a time');
+redis('CONFIG', 'SET', 'repl-backlog-ttl', 0);
+ok(wait_for(20, sub { get('/ready') !~ /"replication"/ }), 'or not');
 kill 'KILL', $pid;
 waitpid $pid, 0;
 ok(wait_for(30, sub { ($got = get('/ready')) =~ m{^\S+ 503} }), 'red');
-like($got . log_text(), qr/fewer replicas|NOREPLICAS/, 'one is missing');
+like($got, qr/fewer replicas than min-replicas-to-write/, 'one is missing');
+like(log_text(), qr/\[error\].*refuses writes: fewer replicas/, 'says the log, too');
+unlike(log_text(), qr/self-test/, 'the self-test has not failed');
+
+# nor is it a reason not to connect: who only looks is served
+kill 'HUP', TicketRedis::text("$Test::Nginx::Util::ServRoot/logs/nginx.pid");
+ok(wait_for(20, sub { log_text() =~ /gracefully shutting down/ }), 'another worker');
+ok(wait_for(30, sub { ($got = get('/ready')) =~ /fewer replicas than/ }), 'still red');
+like(get('/admin/tickets'), qr{^\S+ 200}, 'the list is there');
 redis('CONFIG', 'SET', 'min-replicas-to-write', 0);
+ok(wait_for(20, sub { get('/ready') =~ m{^\S+ 200} }), 'green again');
+like(log_text(), qr/has enough replicas again/, 'says the log');
 --- errors
 
 
@@ -202,3 +217,31 @@ exited on signal 9
 [emerg]
 --- no_shutdown_error_log
 [emerg]
+
+
+
+=== TEST 13: ready warns when the catalogue is of another life of Redis
+--- init
+unlike(get('/ready'), qr/"catalogue"/, 'current');
+redis('SET', 'catalogue', 'f' x 40);
+ok(wait_for(20, sub { get('/ready') =~ /"catalogue":"warning: of another life/ }), 'stale');
+redis('SET', 'catalogue', replid());
+ok(wait_for(20, sub { get('/ready') !~ /"catalogue"/ }), 'current again');
+
+
+
+=== TEST 14: who may not ask for repl-backlog-ttl is not warned, and not asked again
+--- tickets
+redis('ACL', 'SETUSER', 'edge', 'on', '>x', '~*', '+@all', '-config');
+--- http_config eval
+"ticket_redis redis://edge:x\@127.0.0.1:$TicketTest::RedisPort/3; ticket_kafka off;"
+--- init
+my $errors = metric('redis_errors_total');
+redis('CONFIG', 'SET', 'maxmemory', '1gb');
+ok(wait_for(20, sub { get('/ready') !~ /"memory"/ }), 'another self-test');
+is(metric('redis_errors_total'), $errors, 'no error by it');
+unlike(get('/ready'), qr/"replication"/, 'no warning');
+redis('CONFIG', 'SET', 'maxmemory', 0);
+--- errors
+--- after
+redis('ACL', 'DELUSER', 'edge');

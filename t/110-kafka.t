@@ -235,4 +235,53 @@ subtest 'a broker that comes back later gets what waited' => sub {
 };
 
 
+# statistics come every five seconds, and a load balancer asks at once
+
+subtest 'ready knows of Kafka without a sale and without statistics' => sub {
+    started("ticket_kafka brokers=$broker topic=$topic statistics.interval.ms=0;");
+    ok(wait_for(30, sub { get('/ready') =~ /"kafka":"up"/ }), 'up');
+    is(events('produced'), 0, 'nothing was sold');
+    all_well();
+};
+
+
+# libc has no eventfd to give: the worker serves without a producer
+
+subtest 'a worker that gets no producer counts what it cannot tell' => sub {
+    my $r = $nginx->{root};
+    open my $c, '>', "$r/none.c" or die $!;
+    print {$c} <<'EOC';
+#include <errno.h>
+
+/* nginx's own ask for one without flags */
+int eventfd(unsigned count, int flags)
+{
+    (void) count;
+    errno = flags ? EMFILE : ENOSYS;
+    return -1;
+}
+EOC
+    close $c;
+    system('cc', '-shared', '-fPIC', '-o', "$r/none.so", "$r/none.c") == 0
+        or die "cc failed\n";
+
+    {
+        local $ENV{LD_PRELOAD} = "$r/none.so";
+        local $ENV{ASAN_OPTIONS} = join ':', 'verify_asan_link_order=0',
+            $ENV{ASAN_OPTIONS} // ();
+        local $nginx->{main} = 'env LD_PRELOAD;';
+        started("ticket_kafka brokers=$broker topic=$topic;");
+    }
+    is(events('dropped'), 0, 'nothing yet');
+    like(post("/book?ticket=$T", "u$_"), qr/^HTTP\S+ 201/, 'sold') for 1 .. 3;
+    is(events('dropped'), 3, 'counted');
+    is(events('produced'), 0, 'nobody took them');
+    is(redis('XLEN', "ticket:{$T}:outbox:0"), 3, 'the outbox has them');
+    like(get('/ready'), qr/"kafka":"warning: no broker/, 'ready warns');
+    like($nginx->log, qr/\[alert\].*eventfd\(\) failed/, 'felt');
+    ok($nginx->quit, 'leaves');
+    unlink "$nginx->{root}/logs/error.log";
+};
+
+
 done_testing();

@@ -21,7 +21,9 @@ def selftest(client):
         return str(error)
 
 
-tap.eq(selftest(redis), [0, "noeviction", 0, "master", 0, ""], "a plain server")
+replid = redis.replid()
+tap.eq(selftest(redis), [0, "noeviction", 0, "master", 0, "", 0, replid, 0],
+       "a plain server")
 tap.eq(redis.dump(), {}, "nothing is left behind")
 for key in keys:
     redis("SET", key, "x")
@@ -29,14 +31,17 @@ tap.eq(selftest(redis)[0], 0, "left-overs of any type do no harm")
 tap.eq(redis.dump(), {}, "... and are gone")
 redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 redis("CONFIG", "SET", "maxmemory", "100000000")
-tap.eq(selftest(redis), [0, "allkeys-lru", 100000000, "master", 0, ""],
-       "policy and limit")
+tap.eq(selftest(redis), [0, "allkeys-lru", 100000000, "master", 0, "", 0,
+                         replid, 0], "policy and limit")
 redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
 redis("CONFIG", "SET", "maxmemory", "1000000")
 tap.eq(selftest(redis)[0], 0, "full memory is no missing right")
 redis("CONFIG", "SET", "maxmemory", "0")
 redis("CONFIG", "SET", "min-replicas-to-write", "1")
-tap.has(selftest(redis), "NOREPLICAS", "writes refused: the error says why")
+tap.eq(selftest(redis)[5:7], [0, 1], "too few replicas: said, and no error")
+redis("ACL", "SETUSER", "edge", "reset", "on", ">secret", "~*", "+@all", "-xadd")
+tap.has(selftest(server.client("edge")), "XADD",
+        "a right that is missing as well is found")
 redis("CONFIG", "SET", "min-replicas-to-write", "0")
 
 # every command that any script gives to Redis
@@ -83,5 +88,6 @@ tap.eq(e.open_script(2, replid=replid, count=1, held=1), ["OK", 9],
 
 redis("REPLICAOF", "127.0.0.1", "1")
 got = selftest(redis)
-tap.eq((got[0], got[3]), (0, "slave"), "a replica is described, not tried")
+tap.eq((got[0], got[3], got[7]), (0, "slave", ""),
+       "a replica is described, not tried")
 tap.done()
