@@ -16,8 +16,6 @@ static redisAsyncContext *ngx_http_ticket_redis_open(ngx_addr_t *addr);
 static void ngx_http_ticket_redis_connected(const redisAsyncContext *ac,
     int status);
 static void ngx_http_ticket_redis_closed(void *data, redisAsyncContext *ac);
-static void ngx_http_ticket_redis_started(ngx_http_ticket_redis_t *redis);
-static void ngx_http_ticket_redis_wake(ngx_event_t *ev);
 static void ngx_http_ticket_redis_failed(ngx_http_ticket_redis_t *redis,
     const char *error);
 static void ngx_http_ticket_redis_step(ngx_http_ticket_redis_t *redis);
@@ -61,11 +59,7 @@ ngx_http_ticket_redis_create(ngx_cycle_t *cycle,
     redis->log = cycle->log;
 
     ngx_queue_init(&redis->calls);
-    ngx_queue_init(&redis->waiters);
-
-    redis->wake.handler = ngx_http_ticket_redis_wake;
-    redis->wake.data = redis;
-    redis->wake.log = cycle->log;
+    ngx_http_ticket_redis_wait_init(redis);
 
     redis->timer.handler = ngx_http_ticket_redis_timer;
     redis->timer.data = redis;
@@ -85,19 +79,9 @@ ngx_http_ticket_redis_create(ngx_cycle_t *cycle,
 void
 ngx_http_ticket_redis_destroy(ngx_http_ticket_redis_t *redis)
 {
-    ngx_queue_t  *q;
-
     redis->destroyed = 1;
 
-    if (redis->wake.posted) {
-        ngx_delete_posted_event(&redis->wake);
-    }
-
-    while (!ngx_queue_empty(&redis->waiters)) {
-        q = ngx_queue_head(&redis->waiters);
-        ngx_queue_remove(q);
-        ngx_queue_init(q);
-    }
+    ngx_http_ticket_redis_wait_done(redis);
 
     if (redis->ac) {
         redisAsyncFree(redis->ac);
@@ -108,40 +92,6 @@ ngx_http_ticket_redis_destroy(ngx_http_ticket_redis_t *redis)
     }
 
     ngx_free(redis);
-}
-
-
-static void
-ngx_http_ticket_redis_started(ngx_http_ticket_redis_t *redis)
-{
-    if (redis->started || redis->destroyed) {
-        return;
-    }
-
-    redis->started = 1;
-
-    ngx_post_event(&redis->wake, &ngx_posted_events);
-}
-
-
-static void
-ngx_http_ticket_redis_wake(ngx_event_t *ev)
-{
-    ngx_queue_t                     *q;
-    ngx_http_ticket_redis_t         *redis;
-    ngx_http_ticket_redis_waiter_t  *waiter;
-
-    redis = ev->data;
-
-    while (!ngx_queue_empty(&redis->waiters)) {
-
-        q = ngx_queue_head(&redis->waiters);
-        ngx_queue_remove(q);
-        ngx_queue_init(q);
-
-        waiter = ngx_queue_data(q, ngx_http_ticket_redis_waiter_t, queue);
-        waiter->handler(waiter->data);
-    }
 }
 
 

@@ -28,21 +28,6 @@ ngx_http_ticket_redis_ready(ngx_http_ticket_redis_t *redis)
 }
 
 
-ngx_uint_t
-ngx_http_ticket_redis_starting(ngx_http_ticket_redis_t *redis)
-{
-    return !redis->started && !redis->destroyed;
-}
-
-
-void
-ngx_http_ticket_redis_await(ngx_http_ticket_redis_t *redis,
-    ngx_http_ticket_redis_waiter_t *waiter)
-{
-    ngx_queue_insert_tail(&redis->waiters, &waiter->queue);
-}
-
-
 ngx_http_ticket_redis_info_t *
 ngx_http_ticket_redis_info(ngx_http_ticket_redis_t *redis)
 {

@@ -1,6 +1,7 @@
 /*
  * What ngx_http_ticket_redis.c (the connection), ..._redis_call.c (its
- * commands) and ..._redis_info.c (its server) share; nobody else's.
+ * commands), ..._redis_info.c (its server) and ..._redis_wait.c (who waits for
+ * it at the start) share; nobody else's.
  */
 
 #ifndef _NGX_HTTP_TICKET_REDIS_PEER_H_INCLUDED_
@@ -111,6 +112,17 @@ ngx_int_t ngx_http_ticket_redis_selftest(ngx_http_ticket_redis_t *redis);
 /* `reply` of a script tells the time there between sent and now */
 void ngx_http_ticket_redis_clock_seen(ngx_http_ticket_redis_t *redis,
     redisReply *reply, uint64_t sent, uint64_t now);
+
+
+/* ngx_http_ticket_redis_wait.c */
+
+void ngx_http_ticket_redis_wait_init(ngx_http_ticket_redis_t *redis);
+
+/* the first attempt is over: who waits for it is called, from a posted event */
+void ngx_http_ticket_redis_started(ngx_http_ticket_redis_t *redis);
+
+/* who still waits is forgotten */
+void ngx_http_ticket_redis_wait_done(ngx_http_ticket_redis_t *redis);
 
 
 /* ngx_http_ticket_redis.c */
