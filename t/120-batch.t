@@ -39,7 +39,11 @@ sub at_once {
     my @s = map { send_to("GET /health HTTP/1.1\r\nHost: x\r\n\r\n") } @request;
     header($_) for @s;
 
+    # it stops when it is scheduled, and what came before would be a turn of
+    # its own
     kill 'STOP', $worker;
+    wait_for(30, sub { TicketRedis::text("/proc/$worker/stat") =~ /\) T / })
+        or die "the worker does not stop\n";
     for my $i (0 .. $#s) {
         my ($method, $uri, $user, @headers) = @{ $request[$i] };
         send_to(join("\r\n", "$method $uri HTTP/1.1", 'Host: x',
