@@ -66,16 +66,9 @@ ticket_put(ticket_out_t *out, const char *data, size_t len)
 static void
 ticket_put_number(ticket_out_t *out, uint64_t n)
 {
-    char  buf[20], *p;
+    char  buf[TICKET_NUMBER_LEN];
 
-    p = buf + sizeof(buf);
-
-    do {
-        *--p = (char) ('0' + n % 10);
-        n /= 10;
-    } while (n);
-
-    ticket_put(out, p, (size_t) (buf + sizeof(buf) - p));
+    ticket_put(out, buf, (size_t) (ticket_number_format(buf, n) - buf));
 }
 
 

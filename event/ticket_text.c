@@ -15,6 +15,7 @@ static size_t ticket_utf8_next(const unsigned char *p,
 static int ticket_code_refused(uint32_t code);
 static int ticket_hex4(const char *p, uint32_t *value);
 static int ticket_digits(const char *p, size_t n, uint32_t *value);
+static char *ticket_two_digits(char *p, uint32_t n, char after);
 static int64_t ticket_days(uint32_t year, uint32_t month, uint32_t day);
 
 
@@ -107,6 +108,12 @@ ticket_user_valid(ticket_slice_t id)
     end = p + id.len;
 
     while (p < end) {
+
+        if (*p > 0x20 && *p < 0x7f) {
+            p++;
+            continue;
+        }
+
         n = ticket_utf8_next(p, end, &code);
 
         if (n == 0 || ticket_code_refused(code)) {
@@ -202,6 +209,11 @@ ticket_json_clean(const char *json, size_t len)
 
     while (p < end) {
 
+        if (*p >= 0x20 && *p < 0x7f && *p != '\\') {
+            p++;
+            continue;
+        }
+
         if (*p != '\\') {
             n = ticket_utf8_next((const unsigned char *) p,
                                  (const unsigned char *) end, &code);
@@ -292,6 +304,27 @@ ticket_number_parse(ticket_slice_t text, uint64_t max, uint64_t *number)
 }
 
 
+char *
+ticket_number_format(char *p, uint64_t number)
+{
+    size_t  len;
+    char    buf[TICKET_NUMBER_LEN], *digit;
+
+    digit = buf + sizeof(buf);
+
+    do {
+        *--digit = (char) ('0' + number % 10);
+        number /= 10;
+    } while (number);
+
+    len = (size_t) (buf + sizeof(buf) - digit);
+
+    memcpy(p, digit, len);
+
+    return p + len;
+}
+
+
 /* days from 1970-01-01; years are counted from March, so that leap days come
  * last */
 
@@ -312,16 +345,8 @@ ticket_days(uint32_t year, uint32_t month, uint32_t day)
 void
 ticket_time_format(char buf[TICKET_TIME_LEN], int64_t ms)
 {
-    int          i;
-    uint32_t     sec, days, era, doe, yoe, doy, m, n;
-    static const struct {
-        char     after;
-        char     width;
-    } parts[] = {
-        { '-', 4 }, { '-', 2 }, { 'T', 2 }, { ':', 2 }, { ':', 2 },
-        { '.', 2 }, { 'Z', 3 }
-    };
-    uint32_t     value[7];
+    char      *p;
+    uint32_t   frac, sec, days, era, doe, yoe, doy, m, year;
 
     if (ms < 0) {
         ms = 0;
@@ -330,15 +355,11 @@ ticket_time_format(char buf[TICKET_TIME_LEN], int64_t ms)
         ms = TICKET_TIME_MAX;
     }
 
-    value[6] = (uint32_t) (ms % 1000);
+    frac = (uint32_t) (ms % 1000);
     ms /= 1000;
 
     sec = (uint32_t) (ms % TICKET_DAY);
     days = (uint32_t) (ms / TICKET_DAY) + TICKET_DAYS_1970;
-
-    value[5] = sec % 60;
-    value[4] = sec / 60 % 60;
-    value[3] = sec / 3600;
 
     /* an era is 400 years of 146097 days, beginning in March */
 
@@ -348,21 +369,29 @@ ticket_time_format(char buf[TICKET_TIME_LEN], int64_t ms)
     doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     m = (5 * doy + 2) / 153;
 
-    value[2] = doy - (153 * m + 2) / 5 + 1;
-    value[1] = (m < 10) ? m + 3 : m - 9;
-    value[0] = era * 400 + yoe + (m >= 10);
+    year = era * 400 + yoe + (m >= 10);
 
-    for (i = 0; i < 7; i++) {
-        n = value[i];
+    p = ticket_two_digits(buf, year / 100, (char) ('0' + year / 10 % 10));
+    *p++ = (char) ('0' + year % 10);
+    *p++ = '-';
+    p = ticket_two_digits(p, (m < 10) ? m + 3 : m - 9, '-');
+    p = ticket_two_digits(p, doy - (153 * m + 2) / 5 + 1, 'T');
+    p = ticket_two_digits(p, sec / 3600, ':');
+    p = ticket_two_digits(p, sec / 60 % 60, ':');
+    p = ticket_two_digits(p, sec % 60, '.');
+    p = ticket_two_digits(p, frac / 10, (char) ('0' + frac % 10));
+    *p = 'Z';
+}
 
-        for (m = (uint32_t) parts[i].width; m > 0; m--) {
-            buf[m - 1] = (char) ('0' + n % 10);
-            n /= 10;
-        }
 
-        buf += parts[i].width;
-        *buf++ = parts[i].after;
-    }
+static char *
+ticket_two_digits(char *p, uint32_t n, char after)
+{
+    *p++ = (char) ('0' + n / 10);
+    *p++ = (char) ('0' + n % 10);
+    *p++ = after;
+
+    return p;
 }
 
 

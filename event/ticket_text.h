@@ -13,6 +13,7 @@
 
 #define TICKET_ID_MAX             255     /* bytes of a ticket or user id */
 
+#define TICKET_NUMBER_LEN         20      /* digits of UINT64_MAX */
 #define TICKET_TIME_LEN           24      /* 2026-11-21T10:00:00.123Z */
 #define TICKET_TIME_MAX           253402300799999   /* ms: the end of 9999 */
 
@@ -40,6 +41,10 @@ int ticket_name_valid(ticket_slice_t name);
 
 /* 1 to 19 digits without sign or leading zero, up to max; 0, or -1. */
 int ticket_number_parse(ticket_slice_t text, uint64_t max, uint64_t *number);
+
+/* Its digits, at most TICKET_NUMBER_LEN, not NUL-terminated; returns where
+ * they end. */
+char *ticket_number_format(char *p, uint64_t number);
 
 /* RFC 3339, UTC, milliseconds: always 24 bytes, not NUL-terminated.  ms
  * outside the years 1970 to 9999 is clamped. */

@@ -17,7 +17,7 @@ static void ngx_http_ticket_batch_arg_idem(ngx_http_ticket_batch_call_t *call,
 static void ngx_http_ticket_batch_arg(ngx_http_ticket_batches_t *batches,
     ngx_str_t *arg);
 static void ngx_http_ticket_batch_arg_number(
-    ngx_http_ticket_batches_t *batches, int64_t number);
+    ngx_http_ticket_batches_t *batches, uint64_t number);
 
 
 ngx_int_t
@@ -250,13 +250,14 @@ ngx_http_ticket_batch_arg(ngx_http_ticket_batches_t *batches, ngx_str_t *arg)
 
 static void
 ngx_http_ticket_batch_arg_number(ngx_http_ticket_batches_t *batches,
-    int64_t number)
+    uint64_t number)
 {
     ngx_str_t  arg;
 
     arg.data = batches->last;
 
-    batches->last = ngx_sprintf(batches->last, "%L", number);
+    batches->last = (u_char *) ticket_number_format((char *) batches->last,
+                                                    number);
 
     arg.len = batches->last - arg.data;
 

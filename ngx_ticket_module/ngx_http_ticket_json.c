@@ -13,24 +13,33 @@
 #define NGX_HTTP_TICKET_PRINTF_MAX   512
 
 
-static u_char *ngx_http_ticket_text_room(ngx_http_ticket_text_t *text,
+static u_char *ngx_http_ticket_text_grow(ngx_http_ticket_text_t *text,
     size_t len);
-static void ngx_http_ticket_json_key(ngx_http_ticket_text_t *text,
-    const char *key);
+static u_char *ngx_http_ticket_json_key(ngx_http_ticket_text_t *text,
+    const char *key, size_t len);
+
+
+/* NULL: no memory, now or earlier */
+
+static ngx_inline u_char *
+ngx_http_ticket_text_room(ngx_http_ticket_text_t *text, size_t len)
+{
+    if ((size_t) (text->end - text->pos) >= len && !text->failed) {
+        return text->pos;
+    }
+
+    return ngx_http_ticket_text_grow(text, len);
+}
 
 
 static u_char *
-ngx_http_ticket_text_room(ngx_http_ticket_text_t *text, size_t len)
+ngx_http_ticket_text_grow(ngx_http_ticket_text_t *text, size_t len)
 {
     size_t   used, size;
     u_char  *p;
 
     if (text->failed) {
         return NULL;
-    }
-
-    if ((size_t) (text->end - text->pos) >= len) {
-        return text->pos;
     }
 
     used = text->pos - text->start;
@@ -93,20 +102,34 @@ ngx_http_ticket_text_printf(ngx_http_ticket_text_t *text, const char *fmt, ...)
 }
 
 
-static void
-ngx_http_ticket_json_key(ngx_http_ticket_text_t *text, const char *key)
+/* a comma where one is due, the key, and room for `len` bytes behind it */
+
+static u_char *
+ngx_http_ticket_json_key(ngx_http_ticket_text_t *text, const char *key,
+    size_t len)
 {
-    if (text->pos != text->start
-        && text->pos[-1] != '{' && text->pos[-1] != '[')
-    {
-        ngx_http_ticket_text_literal(text, ",");
+    u_char  *p;
+    size_t   key_len;
+
+    key_len = (key != NULL) ? ngx_strlen(key) : 0;
+
+    p = ngx_http_ticket_text_room(text, sizeof(",\"\":") - 1 + key_len + len);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    if (p != text->start && p[-1] != '{' && p[-1] != '[') {
+        *p++ = ',';
     }
 
     if (key != NULL) {
-        ngx_http_ticket_text_literal(text, "\"");
-        ngx_http_ticket_text_add(text, key, ngx_strlen(key));
-        ngx_http_ticket_text_literal(text, "\":");
+        *p++ = '"';
+        p = ngx_cpymem(p, key, key_len);
+        *p++ = '"';
+        *p++ = ':';
     }
+
+    return p;
 }
 
 
@@ -114,8 +137,16 @@ void
 ngx_http_ticket_json_open(ngx_http_ticket_text_t *text, const char *key,
     u_char bracket)
 {
-    ngx_http_ticket_json_key(text, key);
-    ngx_http_ticket_text_add(text, &bracket, 1);
+    u_char  *p;
+
+    p = ngx_http_ticket_json_key(text, key, 1);
+    if (p == NULL) {
+        return;
+    }
+
+    *p++ = bracket;
+
+    text->pos = p;
 }
 
 
@@ -133,11 +164,9 @@ ngx_http_ticket_json_str(ngx_http_ticket_text_t *text, const char *key,
     u_char     *p;
     uintptr_t   escape;
 
-    ngx_http_ticket_json_key(text, key);
-
     escape = ngx_escape_json(NULL, value->data, value->len);
 
-    p = ngx_http_ticket_text_room(text, value->len + escape + 2);
+    p = ngx_http_ticket_json_key(text, key, value->len + escape + 2);
     if (p == NULL) {
         return;
     }
@@ -161,12 +190,14 @@ void
 ngx_http_ticket_json_uint(ngx_http_ticket_text_t *text, const char *key,
     uint64_t value)
 {
-    u_char  *p, buf[NGX_INT64_LEN];
+    u_char  *p;
 
-    ngx_http_ticket_json_key(text, key);
+    p = ngx_http_ticket_json_key(text, key, TICKET_NUMBER_LEN);
+    if (p == NULL) {
+        return;
+    }
 
-    p = ngx_sprintf(buf, "%uL", value);
-    ngx_http_ticket_text_add(text, buf, p - buf);
+    text->pos = (u_char *) ticket_number_format((char *) p, value);
 }
 
 
@@ -195,8 +226,17 @@ void
 ngx_http_ticket_json_word(ngx_http_ticket_text_t *text, const char *key,
     const char *word)
 {
-    ngx_http_ticket_json_key(text, key);
-    ngx_http_ticket_text_add(text, word, ngx_strlen(word));
+    u_char  *p;
+    size_t   len;
+
+    len = ngx_strlen(word);
+
+    p = ngx_http_ticket_json_key(text, key, len);
+    if (p == NULL) {
+        return;
+    }
+
+    text->pos = ngx_cpymem(p, word, len);
 }
 
 

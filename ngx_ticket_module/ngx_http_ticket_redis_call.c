@@ -14,7 +14,8 @@ typedef struct {
     ngx_http_ticket_redis_pt          handler;
     void                             *data;
 
-    char                             *command;  /* for NOSCRIPT */
+    char                             *command;  /* behind this structure,
+                                                   kept for NOSCRIPT */
     size_t                            len;
     ngx_uint_t                        script;   /* ..._SCRIPTS: no script */
 
@@ -34,8 +35,6 @@ typedef struct {
 static ngx_http_ticket_redis_call_t *ngx_http_ticket_redis_call_create(
     ngx_http_ticket_redis_t *redis, ngx_uint_t argc, const char **argv,
     const size_t *argvlen);
-static void ngx_http_ticket_redis_call_free(
-    ngx_http_ticket_redis_call_t *call);
 static ngx_int_t ngx_http_ticket_redis_call_send(
     ngx_http_ticket_redis_call_t *call);
 static void ngx_http_ticket_redis_call_reply(redisAsyncContext *ac,
@@ -118,7 +117,7 @@ ngx_http_ticket_redis_call(ngx_http_ticket_redis_t *redis, ngx_uint_t argc,
     call->data = data;
 
     if (ngx_http_ticket_redis_call_send(call) != NGX_OK) {
-        ngx_http_ticket_redis_call_free(call);
+        ngx_free(call);
         return NGX_DECLINED;
     }
 
@@ -166,7 +165,7 @@ ngx_http_ticket_redis_call_script(ngx_http_ticket_redis_t *redis,
     call->data = data;
 
     if (ngx_http_ticket_redis_call_send(call) != NGX_OK) {
-        ngx_http_ticket_redis_call_free(call);
+        ngx_free(call);
         return NGX_DECLINED;
     }
 
@@ -201,33 +200,23 @@ static ngx_http_ticket_redis_call_t *
 ngx_http_ticket_redis_call_create(ngx_http_ticket_redis_t *redis,
     ngx_uint_t argc, const char **argv, const size_t *argvlen)
 {
-    long long                      len;
     ngx_http_ticket_redis_call_t  *call;
 
-    call = ngx_calloc(sizeof(ngx_http_ticket_redis_call_t), redis->log);
+    call = ngx_alloc(sizeof(ngx_http_ticket_redis_call_t)
+                     + ngx_http_ticket_redis_format_max(argc, argvlen),
+                     redis->log);
     if (call == NULL) {
         return NULL;
     }
 
-    len = redisFormatCommandArgv(&call->command, (int) argc, argv, argvlen);
+    ngx_memzero(call, sizeof(ngx_http_ticket_redis_call_t));
 
-    if (len < 0) {
-        ngx_free(call);
-        return NULL;
-    }
-
-    call->len = (size_t) len;
     call->redis = redis;
+    call->command = (char *) call + sizeof(ngx_http_ticket_redis_call_t);
+    call->len = ngx_http_ticket_redis_format(call->command, argc, argv,
+                                             argvlen);
 
     return call;
-}
-
-
-static void
-ngx_http_ticket_redis_call_free(ngx_http_ticket_redis_call_t *call)
-{
-    redisFreeCommand(call->command);
-    ngx_free(call);
 }
 
 
@@ -307,7 +296,7 @@ ngx_http_ticket_redis_call_reply(redisAsyncContext *ac, void *r,
 
     call->handler(call->data, outcome, reply);
 
-    ngx_http_ticket_redis_call_free(call);
+    ngx_free(call);
 }
 
 

@@ -1,7 +1,7 @@
 /*
  * What ngx_http_ticket_redis.c (the connection), ..._redis_call.c (its
- * commands), ..._redis_info.c (its server) and ..._redis_wait.c (who waits for
- * it at the start) share; nobody else's.
+ * commands), ..._redis_format.c (their bytes), ..._redis_info.c (its server)
+ * and ..._redis_wait.c (who waits for it at the start) share; nobody else's.
  */
 
 #ifndef _NGX_HTTP_TICKET_REDIS_PEER_H_INCLUDED_
@@ -101,6 +101,15 @@ void ngx_http_ticket_redis_error_code(redisReply *reply, ngx_str_t *code);
 
 /* when the oldest call was made, 0: none is open */
 uint64_t ngx_http_ticket_redis_oldest(ngx_http_ticket_redis_t *redis);
+
+
+/* ngx_http_ticket_redis_format.c */
+
+/* a command's bytes: room that is always enough, and how many they are */
+size_t ngx_http_ticket_redis_format_max(ngx_uint_t argc,
+    const size_t *argvlen);
+size_t ngx_http_ticket_redis_format(char *buf, ngx_uint_t argc,
+    const char **argv, const size_t *argvlen);
 
 
 /* ngx_http_ticket_redis_info.c */

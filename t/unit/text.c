@@ -216,11 +216,17 @@ numbers_are_plain_digits(void **state)
         S("1_0"), S("1,0"),
         S("\xd9\xa1") /* an Arabic one */, S(":"), S("/"),
     };
+    char buf[TICKET_NUMBER_LEN];
     uint64_t n;
     size_t i;
 
     (void) state;
+    assert_int_equal(ticket_number_format(buf, UINT64_MAX) - buf, sizeof(buf));
+    assert_memory_equal(buf, "18446744073709551615", sizeof(buf));
     for (i = 0; i < COUNT(good); i++) {
+        size_t len = (size_t) (ticket_number_format(buf, good[i].number) - buf);
+
+        check(len == strlen(good[i].text) && memcmp(buf, good[i].text, len) == 0, good[i].text, strlen(good[i].text));
         check(ticket_number_parse(slice(good[i].text), good[i].max, &n) == 0 && n == good[i].number, good[i].text,
               strlen(good[i].text));
         if (good[i].number)
