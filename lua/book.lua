@@ -3,8 +3,11 @@
 --       idempotency keys
 -- ARGV  T, lanes, max_backlog (0: none), n, then n times: user, lane,
 --       quantity, not_after (ms), index into KEYS of the idempotency key or 0
--- Returns {OK, now, epoch, n results}, each of them one of
---       {BOOKED, seq, remaining} {SOLD_OUT} {NOT_ENOUGH, remaining}
+-- Returns {OK, now, epoch, remaining before, n results}, each of them one of
+--       seq: BOOKED by this event, a number, as an array for each booking is
+--       much of what a call costs; what is left after it follows from what was
+--       left before and the quantities
+--       {SOLD_OUT} {NOT_ENOUGH, remaining}
 --       {REPLAYED, booking_id, quantity, remaining, booked_at, current 0/1}
 --       {ALREADY_BOOKED, booking_id, quantity, booked_at} {CLOSED} {PAUSED}
 --       {NOT_OPEN, opens_at} {LIMIT_EXCEEDED, per_user} {BACKLOG} {LATE}
@@ -69,5 +72,5 @@ return run(function(i)
         answers[key] = format('%s %s %s %d %s', asked, id, asked, remaining, ms)
         writes[#writes + 1] = {'SET', key, answers[key], 'EX', 86400}
     end
-    return {BOOKED, seq, remaining}
+    return seq
 end, BOOKED)

@@ -3,7 +3,7 @@
 --       idempotency keys
 -- ARGV  T, lanes, n, then n times: user, lane, booking_id ('': whichever the
 --       user has), not_after (ms), index into KEYS of the idempotency key or 0
--- Returns {OK, now, epoch, n results}, each of them one of
+-- Returns {OK, now, epoch, remaining before, n results}, each of them one of
 --       {CANCELLED, seq, booking_id, quantity, remaining}
 --       {REPLAYED, booking_id, quantity, remaining, cancelled_at, 1}
 --       {NOT_BOOKED} {IDEMPOTENCY_MISMATCH} {LATE} {REFUSED, message}

@@ -29,16 +29,16 @@ for name, place in pairs(seqs) do
 end
 local T, epoch, ms = ARGV[1], hash[4], format('%d', now)
 local remaining, writes = tonumber(hash[5]), {}
-local reply = {OK, now, tonumber(epoch), 0}
+local reply = {OK, now, tonumber(epoch), remaining}
 local at, added = 0, 0                  -- the reply worked on, and the last
                                         -- whose XADD is done
 
 -- Decides the commands in order, until one raises, then writes what belongs
--- to those with an XADD; `code` is their result.
+-- to those with an XADD; their result is a number or begins with `code`.
 local function run(decide, code)
     local done, message = pcall(function()
         for i = 1, n do
-            at = 3 + i
+            at = 4 + i
             reply[at] = decide(i)
         end
     end)
@@ -47,7 +47,7 @@ local function run(decide, code)
         message = tostring(type(message) == 'table' and message.err or message)
         torn = added == at and message
         reply[at] = {torn and code or REFUSED, message}
-        for i = at + 1, 3 + n do reply[i] = {NOT_DONE} end
+        for i = at + 1, 4 + n do reply[i] = {NOT_DONE} end
     end
     if added == 0 then return reply end
     local set = {'HSET', KEYS[1], 'remaining', remaining}
@@ -57,8 +57,11 @@ local function run(decide, code)
     end
     writes[#writes + 1] = set
     torn = settle(torn, writes)
-    for i = 4, torn and added or 0 do
-        if reply[i][1] == code then reply[i] = {TORN, torn} end
+    for i = 5, torn and added or 0 do
+        local result = reply[i]
+        if type(result) == 'number' or result[1] == code then
+            reply[i] = {TORN, torn}
+        end
     end
     return reply
 end

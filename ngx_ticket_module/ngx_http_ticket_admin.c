@@ -206,7 +206,8 @@ ngx_http_ticket_admin_define(ngx_http_ticket_ctx_t *ctx)
 
     redis = ctx->tlcf->redis->redis;
     info = ngx_http_ticket_redis_info(redis);
-    not_after = ngx_http_ticket_redis_clock(redis, ctx->deadline);
+    not_after = ngx_http_ticket_redis_clock(redis, ngx_http_ticket_usec(),
+                                            ctx->deadline);
     create = (ctx->request->method == NGX_HTTP_PUT);
 
     if (not_after <= 0) {
@@ -301,6 +302,7 @@ ngx_http_ticket_admin_delete(ngx_http_ticket_ctx_t *ctx)
     ngx_http_ticket_call_t  *call;
 
     not_after = ngx_http_ticket_redis_clock(ctx->tlcf->redis->redis,
+                                            ngx_http_ticket_usec(),
                                             ctx->deadline);
     if (not_after <= 0) {
         ngx_http_ticket_call_refused(ctx, NGX_DECLINED);

@@ -135,6 +135,7 @@ ngx_http_ticket_batch_keys(ngx_http_ticket_batch_call_t *call)
 static void
 ngx_http_ticket_batch_arguments(ngx_http_ticket_batch_call_t *call)
 {
+    int64_t                     not_after;
     ngx_uint_t                  idem;
     ngx_queue_t                *q;
     ticket_slice_t              user;
@@ -184,9 +185,10 @@ ngx_http_ticket_batch_arguments(ngx_http_ticket_batch_call_t *call)
             ngx_http_ticket_batch_arg(batches, &command->asked);
         }
 
-        ngx_http_ticket_batch_arg_number(batches,
-                           ngx_http_ticket_redis_clock(batches->redis,
-                                                       command->deadline));
+        not_after = ngx_http_ticket_redis_clock(batches->redis, call->sent,
+                                                command->deadline);
+
+        ngx_http_ticket_batch_arg_number(batches, ngx_max(not_after, 0));
 
         ngx_http_ticket_batch_arg_number(batches,
                                          command->key.len ? ++idem : 0);

@@ -17,7 +17,8 @@ static ngx_int_t ngx_http_ticket_batch_read(
 static ngx_int_t ngx_http_ticket_batch_results(
     ngx_http_ticket_batch_call_t *call, redisReply *reply);
 static void ngx_http_ticket_batch_result(ngx_http_ticket_batch_call_t *call,
-    ngx_http_ticket_command_t *command, redisReply *result, uint64_t epoch);
+    ngx_http_ticket_command_t *command, redisReply *result, uint64_t epoch,
+    uint64_t *left);
 static ngx_int_t ngx_http_ticket_batch_lanes(
     ngx_http_ticket_batch_call_t *call, redisReply *reply);
 static ngx_int_t ngx_http_ticket_batch_unknown(
@@ -70,11 +71,11 @@ ngx_http_ticket_batch_send(ngx_http_ticket_batch_call_t *call)
 
     batches = call->batches;
 
+    call->sent = ngx_http_ticket_usec();
+
     if (ngx_http_ticket_batch_args(call, &nkeys) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    call->sent = ngx_http_ticket_usec();
 
     rc = ngx_http_ticket_redis_eval(batches->redis, call->script, nkeys,
                                     batches->argc, batches->argv,
@@ -204,25 +205,39 @@ static ngx_int_t
 ngx_http_ticket_batch_results(ngx_http_ticket_batch_call_t *call,
     redisReply *reply)
 {
-    int64_t       epoch;
+    int64_t       epoch, remaining;
+    uint64_t      left;
     ngx_uint_t    i;
     ngx_queue_t  *q;
 
-    if (reply->elements != 3 + call->n
-        || ngx_http_ticket_reply_number(reply, 2, &epoch) != NGX_OK
+    if (ngx_http_ticket_reply_number(reply, 2, &epoch) != NGX_OK
         || epoch < 0)
     {
         return NGX_ERROR;
     }
 
     i = 3;
+    left = 0;
+
+    if (call->script != NGX_HTTP_TICKET_SCRIPT_booking) {
+
+        if (ngx_http_ticket_reply_number(reply, i++, &remaining) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        left = ngx_max(remaining, 0);
+    }
+
+    if (reply->elements != i + call->n) {
+        return NGX_ERROR;
+    }
 
     for (q = ngx_queue_head(&call->commands);
          q != ngx_queue_sentinel(&call->commands);
          q = ngx_queue_next(q))
     {
         ngx_http_ticket_batch_result(call, ngx_http_ticket_batch_command(q),
-                                     reply->element[i++], epoch);
+                                     reply->element[i++], epoch, &left);
     }
 
     return NGX_OK;
@@ -231,7 +246,8 @@ ngx_http_ticket_batch_results(ngx_http_ticket_batch_call_t *call,
 
 static void
 ngx_http_ticket_batch_result(ngx_http_ticket_batch_call_t *call,
-    ngx_http_ticket_command_t *command, redisReply *result, uint64_t epoch)
+    ngx_http_ticket_command_t *command, redisReply *result, uint64_t epoch,
+    uint64_t *left)
 {
     ngx_str_t                   message;
     ngx_uint_t                  level;
@@ -241,7 +257,7 @@ ngx_http_ticket_batch_result(ngx_http_ticket_batch_call_t *call,
 
     command->code = TICKET_CODE_OK;
 
-    if (ngx_http_ticket_reply_command(command, result, epoch) == NGX_OK
+    if (ngx_http_ticket_reply_command(command, result, epoch, left) == NGX_OK
         && command->code != TICKET_CODE_REFUSED
         && command->code != TICKET_CODE_TORN)
     {

@@ -134,11 +134,11 @@ ngx_int_t ngx_http_ticket_redis_command(ngx_http_ticket_redis_t *redis,
     ngx_http_ticket_redis_pt handler, void *data);
 
 /* The last whole millisecond of Redis' clock before the moment `deadline` (in
- * ngx_http_ticket_usec()) of ours, never later than the truth; each reply of a
- * script tells it.  0 while none has come, which a ready connection rules
+ * ngx_http_ticket_usec(), as `now` is), never later than the truth; each reply
+ * of a script tells it.  0 while none has come, which a ready connection rules
  * out. */
 int64_t ngx_http_ticket_redis_clock(ngx_http_ticket_redis_t *redis,
-    uint64_t deadline);
+    uint64_t now, uint64_t deadline);
 
 /* Asks the persisters to recover `ticket` (SADD tickets:recover), at most once
  * a second per name. */

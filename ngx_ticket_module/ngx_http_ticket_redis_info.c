@@ -343,7 +343,8 @@ ngx_http_ticket_redis_clock_seen(ngx_http_ticket_redis_t *redis,
 
 
 int64_t
-ngx_http_ticket_redis_clock(ngx_http_ticket_redis_t *redis, uint64_t deadline)
+ngx_http_ticket_redis_clock(ngx_http_ticket_redis_t *redis, uint64_t now,
+    uint64_t deadline)
 {
     int64_t  drift;
 
@@ -353,8 +354,7 @@ ngx_http_ticket_redis_clock(ngx_http_ticket_redis_t *redis, uint64_t deadline)
 
     /* two clocks that are slewed run apart until the offset is seen anew */
 
-    drift = (ngx_http_ticket_usec() - redis->offset_seen)
-            / NGX_HTTP_TICKET_CLOCK_DRIFT;
+    drift = (now - redis->offset_seen) / NGX_HTTP_TICKET_CLOCK_DRIFT;
 
     /* a script acts to the end of the millisecond it is told */
 

@@ -7,7 +7,8 @@ static ngx_int_t ngx_http_ticket_reply_decided(
     ngx_http_ticket_command_t *command, int64_t code, redisReply *result,
     uint64_t epoch);
 static ngx_int_t ngx_http_ticket_reply_booked(
-    ngx_http_ticket_command_t *command, redisReply *result, uint64_t epoch);
+    ngx_http_ticket_command_t *command, int64_t seq, uint64_t epoch,
+    uint64_t *left);
 static ngx_int_t ngx_http_ticket_reply_cancelled(
     ngx_http_ticket_command_t *command, redisReply *result, uint64_t epoch);
 static ngx_int_t ngx_http_ticket_reply_replayed(
@@ -24,11 +25,16 @@ static ngx_int_t ngx_http_ticket_reply_id(ngx_http_ticket_command_t *command,
 
 ngx_int_t
 ngx_http_ticket_reply_command(ngx_http_ticket_command_t *command,
-    redisReply *result, uint64_t epoch)
+    redisReply *result, uint64_t epoch, uint64_t *left)
 {
     int64_t  code;
 
     command->outcome = NGX_HTTP_TICKET_UNKNOWN;
+
+    if (result->type == REDIS_REPLY_INTEGER) {
+        return ngx_http_ticket_reply_booked(command, result->integer, epoch,
+                                            left);
+    }
 
     if (ngx_http_ticket_reply_number(result, 0, &code) != NGX_OK) {
         return NGX_ERROR;
@@ -70,9 +76,6 @@ ngx_http_ticket_reply_decided(ngx_http_ticket_command_t *command,
 {
     switch (code) {
 
-    case TICKET_CODE_BOOKED:
-        return ngx_http_ticket_reply_booked(command, result, epoch);
-
     case TICKET_CODE_CANCELLED:
         return ngx_http_ticket_reply_cancelled(command, result, epoch);
 
@@ -111,15 +114,14 @@ ngx_http_ticket_reply_decided(ngx_http_ticket_command_t *command,
 
 
 static ngx_int_t
-ngx_http_ticket_reply_booked(ngx_http_ticket_command_t *command,
-    redisReply *result, uint64_t epoch)
+ngx_http_ticket_reply_booked(ngx_http_ticket_command_t *command, int64_t seq,
+    uint64_t epoch, uint64_t *left)
 {
     ticket_slice_t  ticket;
 
-    if (ngx_http_ticket_reply_unsigned(result, 1, &command->seq) != NGX_OK
-        || ngx_http_ticket_reply_unsigned(result, 2, &command->remaining)
-           != NGX_OK
-        || command->seq == 0)
+    if (command->script != NGX_HTTP_TICKET_SCRIPT_book
+        || seq <= 0
+        || command->quantity > *left)
     {
         return NGX_ERROR;
     }
@@ -127,7 +129,10 @@ ngx_http_ticket_reply_booked(ngx_http_ticket_command_t *command,
     ticket.data = (const char *) command->ticket.data;
     ticket.len = command->ticket.len;
 
+    *left -= command->quantity;
+
     command->epoch = epoch;
+    command->remaining = *left;
     command->held = command->quantity;
     command->booked_at = command->time;
 
@@ -135,9 +140,17 @@ ngx_http_ticket_reply_booked(ngx_http_ticket_command_t *command,
     command->booking_id.len = ticket_event_id((char *) command->id_buf,
                                               sizeof(command->id_buf), ticket,
                                               command->lane, epoch,
-                                              command->seq);
+                                              (uint64_t) seq);
 
-    return command->booking_id.len ? NGX_OK : NGX_ERROR;
+    if (command->booking_id.len == 0) {
+        return NGX_ERROR;
+    }
+
+    command->code = TICKET_CODE_BOOKED;
+    command->seq = (uint64_t) seq;
+    command->outcome = NGX_HTTP_TICKET_DONE;
+
+    return NGX_OK;
 }
 
 

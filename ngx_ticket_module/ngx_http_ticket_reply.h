@@ -20,10 +20,12 @@ ngx_int_t ngx_http_ticket_reply_number(redisReply *reply, ngx_uint_t index,
 ngx_int_t ngx_http_ticket_reply_string(redisReply *reply, ngx_uint_t index,
     ngx_str_t *string);
 
-/* One command's result {code, ...} of book, cancel or booking; sets outcome
- * and all that goes with it.  NGX_ERROR: malformed, the outcome is unknown. */
+/* One command's result of book, cancel or booking: {code, ...}, or the number
+ * of a booking's event; sets outcome and all that goes with it.  `left`: the
+ * stock before this command, less what it booked afterwards.  NGX_ERROR:
+ * malformed, the outcome is unknown. */
 ngx_int_t ngx_http_ticket_reply_command(ngx_http_ticket_command_t *command,
-    redisReply *result, uint64_t epoch);
+    redisReply *result, uint64_t epoch, uint64_t *left);
 
 
 #endif /* _NGX_HTTP_TICKET_REPLY_H_INCLUDED_ */

@@ -245,10 +245,20 @@ class Ticket:
         return self.call(script, keys, args)
 
     def book(self, *commands, max_backlog=0, lanes=None):
-        return self.results(self.batch("book", [max_backlog], commands, lanes))
+        """a booking's number as ["BOOKED", seq, what is left after it]"""
+        got = self.results(self.batch("book", [max_backlog], commands, lanes))
+        if isinstance(got[0], str):
+            return got
+        left, *results = got
+        for i, result in enumerate(results):
+            if isinstance(result, int):
+                left -= int(commands[i][1])
+                results[i] = ["BOOKED", result, left]
+        return results
 
     def cancel(self, *commands, lanes=None):
-        return self.results(self.batch("cancel", [], commands, lanes))
+        got = self.results(self.batch("cancel", [], commands, lanes))
+        return got if isinstance(got[0], str) else got[1:]
 
     def results(self, reply):
         if reply[0] != "OK":
