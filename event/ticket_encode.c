@@ -14,7 +14,8 @@ typedef struct {
 } ticket_out_t;
 
 
-static void ticket_put(ticket_out_t *out, const char *data, size_t len);
+static inline void ticket_put(ticket_out_t *out, const char *data,
+    size_t len);
 static void ticket_put_number(ticket_out_t *out, uint64_t n);
 static void ticket_put_string(ticket_out_t *out, ticket_slice_t s);
 static void ticket_put_time(ticket_out_t *out, int64_t ms);
@@ -48,7 +49,7 @@ ticket_event_id(char *buf, size_t size, ticket_slice_t ticket, uint32_t lane,
 }
 
 
-static void
+static inline void
 ticket_put(ticket_out_t *out, const char *data, size_t len)
 {
     if (out->p == NULL || (size_t) (out->end - out->p) < len) {

@@ -307,19 +307,22 @@ ticket_number_parse(ticket_slice_t text, uint64_t max, uint64_t *number)
 char *
 ticket_number_format(char *p, uint64_t number)
 {
-    size_t  len;
-    char    buf[TICKET_NUMBER_LEN], *digit;
+    int       len;
+    char     *digit;
+    uint64_t  bound;
 
-    digit = buf + sizeof(buf);
+    len = 1;
+
+    for (bound = 10; number >= bound && len < TICKET_NUMBER_LEN; bound *= 10) {
+        len++;
+    }
+
+    digit = p + len;
 
     do {
         *--digit = (char) ('0' + number % 10);
         number /= 10;
     } while (number);
-
-    len = (size_t) (buf + sizeof(buf) - digit);
-
-    memcpy(p, digit, len);
 
     return p + len;
 }

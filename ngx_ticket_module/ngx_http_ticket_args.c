@@ -251,10 +251,17 @@ ticket_args_unescape(ticket_slice_t text, char *storage,
     char        *dst;
     const char  *p, *end;
 
-    dst = storage;
     end = text.data + text.len;
 
-    for (p = text.data; p < end; p++) {
+    for (p = text.data; p < end && *p != '+' && *p != '%'; p++) { /* void */ }
+
+    dst = storage + (p - text.data);
+
+    if (p != text.data) {
+        memcpy(storage, text.data, (size_t) (p - text.data));
+    }
+
+    for ( /* void */ ; p < end; p++) {
 
         if (*p == '+') {
             *dst++ = ' ';

@@ -18,6 +18,8 @@ static void ngx_http_ticket_batch_arg(ngx_http_ticket_batches_t *batches,
     ngx_str_t *arg);
 static void ngx_http_ticket_batch_arg_number(
     ngx_http_ticket_batches_t *batches, uint64_t number);
+static void ngx_http_ticket_batch_number(ngx_http_ticket_batches_t *batches,
+    ngx_str_t *digits, uint64_t number);
 
 
 ngx_int_t
@@ -135,7 +137,8 @@ ngx_http_ticket_batch_keys(ngx_http_ticket_batch_call_t *call)
 static void
 ngx_http_ticket_batch_arguments(ngx_http_ticket_batch_call_t *call)
 {
-    int64_t                     not_after;
+    int64_t                     not_after, last;
+    ngx_str_t                   digits;
     ngx_uint_t                  idem;
     ngx_queue_t                *q;
     ticket_slice_t              user;
@@ -158,6 +161,8 @@ ngx_http_ticket_batch_arguments(ngx_http_ticket_batch_call_t *call)
     ngx_http_ticket_batch_arg_number(batches, call->n);
 
     idem = 3 + call->node->lanes;
+    last = -1;
+    ngx_str_null(&digits);
 
     for (q = ngx_queue_head(&call->commands);
          q != ngx_queue_sentinel(&call->commands);
@@ -187,8 +192,16 @@ ngx_http_ticket_batch_arguments(ngx_http_ticket_batch_call_t *call)
 
         not_after = ngx_http_ticket_redis_clock(batches->redis, call->sent,
                                                 command->deadline);
+        not_after = ngx_max(not_after, 0);
 
-        ngx_http_ticket_batch_arg_number(batches, ngx_max(not_after, 0));
+        /* those that came together share a millisecond, and its digits */
+
+        if (not_after != last) {
+            last = not_after;
+            ngx_http_ticket_batch_number(batches, &digits, not_after);
+        }
+
+        ngx_http_ticket_batch_arg(batches, &digits);
 
         ngx_http_ticket_batch_arg_number(batches,
                                          command->key.len ? ++idem : 0);
@@ -256,12 +269,21 @@ ngx_http_ticket_batch_arg_number(ngx_http_ticket_batches_t *batches,
 {
     ngx_str_t  arg;
 
-    arg.data = batches->last;
+    ngx_http_ticket_batch_number(batches, &arg, number);
+    ngx_http_ticket_batch_arg(batches, &arg);
+}
+
+
+/* digits in the call's buffer */
+
+static void
+ngx_http_ticket_batch_number(ngx_http_ticket_batches_t *batches,
+    ngx_str_t *digits, uint64_t number)
+{
+    digits->data = batches->last;
 
     batches->last = (u_char *) ticket_number_format((char *) batches->last,
                                                     number);
 
-    arg.len = batches->last - arg.data;
-
-    ngx_http_ticket_batch_arg(batches, &arg);
+    digits->len = batches->last - digits->data;
 }

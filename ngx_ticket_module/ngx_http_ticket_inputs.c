@@ -16,8 +16,7 @@
 static ngx_http_ticket_result_e ngx_http_ticket_inputs_key(
     ngx_http_ticket_ctx_t *ctx);
 static ngx_int_t ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
-    ngx_http_complex_value_t *cv, ngx_str_t *value);
-static ngx_uint_t ngx_http_ticket_inputs_decoded(ngx_http_complex_value_t *cv);
+    ngx_http_ticket_input_t *input, ngx_str_t *value);
 static unsigned ngx_http_ticket_inputs_fields(ngx_http_ticket_ctx_t *ctx);
 static ngx_http_ticket_result_e ngx_http_ticket_inputs_query(
     ngx_http_ticket_ctx_t *ctx, ticket_args_t *args, const char **detail);
@@ -114,22 +113,32 @@ ngx_http_ticket_inputs_key(ngx_http_ticket_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
-    ngx_http_complex_value_t *cv, ngx_str_t *value)
+    ngx_http_ticket_input_t *input, ngx_str_t *value)
 {
-    u_char          *storage;
-    ticket_slice_t   text, decoded;
+    u_char                     *storage;
+    ticket_slice_t              text, decoded;
+    ngx_http_variable_value_t  *vv;
 
     ngx_str_null(value);
 
-    if (cv == NULL) {
+    if (input == NULL) {
         return NGX_OK;
     }
 
-    if (ngx_http_complex_value(ctx->request, cv, value) != NGX_OK) {
-        return NGX_ERROR;
+    if (input->index == NGX_ERROR) {
+        return ngx_http_complex_value(ctx->request, &input->value, value);
     }
 
-    if (value->len == 0 || !ngx_http_ticket_inputs_decoded(cv)) {
+    vv = ngx_http_get_flushed_variable(ctx->request, input->index);
+
+    if (vv == NULL || vv->not_found || vv->len == 0) {
+        return NGX_OK;
+    }
+
+    value->data = vv->data;
+    value->len = vv->len;
+
+    if (!input->encoded) {
         return NGX_OK;
     }
 
@@ -148,49 +157,6 @@ ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
     value->len = decoded.len;
 
     return NGX_OK;
-}
-
-
-/* a bare $arg_name or ${arg_name}: what nginx gives is still encoded */
-
-static ngx_uint_t
-ngx_http_ticket_inputs_decoded(ngx_http_complex_value_t *cv)
-{
-    u_char      ch;
-    size_t      i, last;
-    ngx_str_t  *text;
-
-    text = &cv->value;
-    last = text->len;
-    i = 1;
-
-    if (last < 2 || text->data[0] != '$') {
-        return 0;
-    }
-
-    if (text->data[1] == '{') {
-        i = 2;
-
-        if (text->data[--last] != '}') {
-            return 0;
-        }
-    }
-
-    if (last - i <= 4 || ngx_strncmp(&text->data[i], "arg_", 4) != 0) {
-        return 0;
-    }
-
-    for (i += 4; i < last; i++) {
-        ch = text->data[i];
-
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-              || (ch >= '0' && ch <= '9') || ch == '_'))
-        {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 

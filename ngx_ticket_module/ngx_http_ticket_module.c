@@ -91,28 +91,28 @@ static ngx_command_t  ngx_http_ticket_commands[] = {
 
     { ngx_string("ticket_name"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_ticket_conf_input,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ticket_loc_conf_t, name),
       NULL },
 
     { ngx_string("ticket_user"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_ticket_conf_input,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ticket_loc_conf_t, user),
       NULL },
 
     { ngx_string("ticket_quantity"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_ticket_conf_input,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ticket_loc_conf_t, quantity),
       NULL },
 
     { ngx_string("ticket_idempotency_key"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_ticket_conf_input,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ticket_loc_conf_t, key),
       NULL },
@@ -211,27 +211,13 @@ ngx_http_ticket_init_main_conf(ngx_conf_t *cf, void *conf)
 static char *
 ngx_http_ticket_default_key(ngx_conf_t *cf, ngx_http_ticket_main_conf_t *tmcf)
 {
-    ngx_str_t                         value;
-    ngx_http_compile_complex_value_t  ccv;
+    ngx_str_t  value;
 
     ngx_str_set(&value, "$http_idempotency_key");
 
-    tmcf->key = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (tmcf->key == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    tmcf->key = ngx_http_ticket_conf_input_compile(cf, &value);
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value;
-    ccv.complex_value = tmcf->key;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return tmcf->key ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

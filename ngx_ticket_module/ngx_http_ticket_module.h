@@ -34,13 +34,23 @@ typedef enum {
 } ngx_http_ticket_action_e;
 
 
+/* where a directive says an input comes from */
+typedef struct {
+    ngx_http_complex_value_t          value;
+    ngx_int_t                         index;    /* the value is this variable
+                                                   alone; NGX_ERROR: is not */
+    unsigned                          encoded:1;    /* $arg_...: nginx has not
+                                                       decoded it */
+} ngx_http_ticket_input_t;
+
+
 typedef struct {
     ngx_shm_zone_t                   *zone;
     ngx_array_t                       redis;    /* of ..._redis_conf_t * */
     ngx_http_ticket_kafka_conf_t      kafka;
     ngx_uint_t                        max_pending;
     ngx_uint_t                        used;     /* some location answers */
-    ngx_http_complex_value_t         *key;      /* $http_idempotency_key */
+    ngx_http_ticket_input_t          *key;      /* $http_idempotency_key */
 
     /* set by the zone's init, in the master */
     ngx_http_ticket_shctx_t          *sh;
@@ -58,10 +68,10 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                        actions;  /* bits 1 << action */
-    ngx_http_complex_value_t         *name;
-    ngx_http_complex_value_t         *user;
-    ngx_http_complex_value_t         *quantity;
-    ngx_http_complex_value_t         *key;
+    ngx_http_ticket_input_t          *name;
+    ngx_http_ticket_input_t          *user;
+    ngx_http_ticket_input_t          *quantity;
+    ngx_http_ticket_input_t          *key;
     ngx_http_ticket_redis_conf_t     *redis;
     ngx_uint_t                        max_backlog;
     size_t                            max_body;
@@ -79,6 +89,13 @@ char *ngx_http_ticket_conf_kafka(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_ticket_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* setter of the inputs, and what it does; NULL: no memory, or a line in the
+ * log.  ngx_http_ticket_conf_input.c */
+char *ngx_http_ticket_conf_input(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_http_ticket_input_t *ngx_http_ticket_conf_input_compile(ngx_conf_t *cf,
+    ngx_str_t *text);
 
 /* setter of "ticket", ngx_http_ticket_method.c */
 char *ngx_http_ticket_conf_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
