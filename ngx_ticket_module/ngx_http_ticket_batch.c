@@ -106,49 +106,6 @@ ngx_http_ticket_batches_free(ngx_http_ticket_batches_t *batches)
 }
 
 
-ngx_http_ticket_command_t *
-ngx_http_ticket_command_create(ngx_str_t *ticket, ngx_str_t *user,
-    ngx_str_t *key, ngx_str_t *asked)
-{
-    u_char                     *p;
-    ngx_http_ticket_command_t  *command;
-
-    command = ngx_calloc(sizeof(ngx_http_ticket_command_t)
-                         + ticket->len + user->len + key->len + asked->len,
-                         ngx_cycle->log);
-    if (command == NULL) {
-        return NULL;
-    }
-
-    p = (u_char *) command + sizeof(ngx_http_ticket_command_t);
-
-    command->ticket.data = p;
-    command->ticket.len = ticket->len;
-    p = ngx_cpymem(p, ticket->data, ticket->len);
-
-    command->user.data = p;
-    command->user.len = user->len;
-    p = ngx_cpymem(p, user->data, user->len);
-
-    command->key.data = p;
-    command->key.len = key->len;
-    p = ngx_cpymem(p, key->data, key->len);
-
-    command->asked.data = p;
-    command->asked.len = asked->len;
-    ngx_memcpy(p, asked->data, asked->len);
-
-    return command;
-}
-
-
-void
-ngx_http_ticket_command_free(ngx_http_ticket_command_t *command)
-{
-    ngx_free(command);
-}
-
-
 ngx_int_t
 ngx_http_ticket_batch_add(ngx_http_ticket_batches_t *batches,
     ngx_http_ticket_command_t *command)
@@ -185,7 +142,7 @@ ngx_http_ticket_batch_add(ngx_http_ticket_batches_t *batches,
     batches->pending++;
 
     worker = &batches->sh->workers[ngx_process_slot];
-    (void) ngx_atomic_fetch_add(&worker->pending, 1);
+    worker->pending++;
 
     ngx_queue_insert_tail(&node->commands[command->script], &command->queue);
 
@@ -341,7 +298,7 @@ ngx_http_ticket_batch_finish(ngx_http_ticket_batches_t *batches,
         command = ngx_queue_data(q, ngx_http_ticket_command_t, queue);
 
         batches->pending--;
-        (void) ngx_atomic_fetch_add(&worker->pending, -1);
+        worker->pending--;
 
         if (--node->pending == 0) {
             ngx_queue_insert_head(&batches->idle, &node->idle);

@@ -57,11 +57,13 @@ struct ngx_http_ticket_command_s {
     unsigned                          current:1;    /* of a replay */
     ngx_str_t                         booking_id;   /* len 0: none */
     ngx_str_t                         reason;       /* of a rejection */
-    u_char                            id_buf[TICKET_EVENT_ID_MAX];
-    u_char                            reason_buf[64];
 
     ngx_uint_t                        batch;    /* commands in its call */
     uint64_t                          rtt;      /* microseconds of its call */
+
+    size_t                            room;     /* for strings, behind it */
+    u_char                            id_buf[TICKET_EVENT_ID_MAX];
+    u_char                            reason_buf[64];
 };
 
 
@@ -78,7 +80,7 @@ ngx_http_ticket_batches_t *ngx_http_ticket_batches_create(ngx_cycle_t *cycle,
  * ends as not done */
 void ngx_http_ticket_batches_destroy(ngx_http_ticket_batches_t *batches);
 
-/* NULL: no memory */
+/* ngx_http_ticket_command.c; NULL: no memory */
 ngx_http_ticket_command_t *ngx_http_ticket_command_create(ngx_str_t *ticket,
     ngx_str_t *user, ngx_str_t *key, ngx_str_t *asked);
 void ngx_http_ticket_command_free(ngx_http_ticket_command_t *command);
