@@ -79,7 +79,9 @@ ticket_open() { curl -fsS -m 2 "http://127.0.0.1:$NGINX_PORT/tickets/$1" | jq -e
 # forget_ticket NAME: frees Redis' memory, when nobody stores it any more
 forget_ticket() { rcli UNLINK "ticket:{$1}:buyers" "ticket:{$1}:outbox:0" >/dev/null; }
 
-# edge NAME PORT KAFKA [REDIS_PORT]: one more nginx; KAFKA is what follows ticket_kafka
+# edge NAME PORT KAFKA [REDIS_PORT]: one more nginx; KAFKA is what follows ticket_kafka. EDGE_UNDER: a program to run it
+# under; EDGE_MAIN: more directives of its main block.
+EDGE_UNDER=() EDGE_MAIN=
 edge() {
     local dir=$RUN_DIR/$1 user=
     mkdir -p "$dir" "$RUN_DIR/log" "$RUN_DIR/pids"
@@ -87,7 +89,8 @@ edge() {
     sed -e "s|@USER@|$user|; s|@DIR@|$dir|; s|@MODULE@|$NGINX_MODULE|; s|@WORKERS@|$WORKERS|" \
         -e "s|@PORT@|$2|; s|@KAFKA@|$3|; s|@REDIS_PORT@|${4:-$REDIS_PORT}|" "$BENCH/nginx.conf.in" >"$dir/nginx.conf"
     ! port_open "$2" || die "port $2 is taken"
-    launch "$1" nginx -p "$dir/" -e "$dir/error.log" -c "$dir/nginx.conf" -g 'daemon off;'
+    launch "$1" "${EDGE_UNDER[@]}" nginx -p "$dir/" -e "$dir/error.log" -c "$dir/nginx.conf" \
+        -g "daemon off; $EDGE_MAIN"
     started_here+=("$1")
     until_true 20 curl -fsS -m 2 "http://127.0.0.1:$2/ready" || die "the edge does not get ready: $dir/error.log"
 }
