@@ -6,8 +6,9 @@
 #   make check      every test; or one suite: check-lua check-unit check-persister check-module check-e2e check-compose
 #   make bench      every figure, 30 minutes on an idle machine; or one: bench/edge-cpu … (bench/README.md)
 #   make load       50,000 users in 2 s: bench/rush; make soak MINUTES=5: memory under a steady load
-#   make check-newest  the suites with the newest nginx, hiredis, librdkafka, Redis and MySQL, of Debian unstable
-#   make asan       the suites with ASan and UBSan in nginx, the module and the persister
+#   make check-newest  most suites with the newest nginx, hiredis, librdkafka, Redis and MySQL, of Debian unstable
+#   make asan       the core suites with ASan and UBSan in nginx, the module and the persister
+#   make valgrind   fewer suites under memcheck
 #   make install    DESTDIR= PREFIX=
 #   make static     nginx from Debian's source with the module compiled in
 #   make clean
@@ -23,7 +24,7 @@ SUITES := lua unit persister module e2e compose
 # a build at a time, however many people call make in this checkout
 LOCKED := mkdir -p build && flock build/.lock
 
-.PHONY: all module persister static install demo up down check check-newest asan bench load soak clean $(SUITES:%=check-%)
+.PHONY: all module persister static install demo up down check check-newest asan valgrind bench load soak clean $(SUITES:%=check-%)
 
 all: module persister
 
@@ -57,8 +58,9 @@ check:
 $(SUITES:%=check-%): check-%:
 	@stack/check $*
 
-check-newest asan:
-	@stack/$(@:check-%=%)
+# ended with make, even when that is killed
+check-newest asan valgrind:
+	@setpriv --pdeathsig TERM stack/$(@:check-%=%)
 
 bench: all
 	@bench/all

@@ -5,10 +5,10 @@
 KEY=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Debian's archives as apt of this machine has them, "URI SUITE" a line; apt itself says it, in
-# whichever of its two formats it was written
+# whichever of its two formats it was written, and before its lists were ever fetched
 debian_archives() {
     # shellcheck disable=SC2016
-    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+    apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
         awk '$3 == "main" && $1 ~ /\/debian(-security)?\/?$/ {print $1, $2}' | sort -u
 }
 
@@ -47,11 +47,13 @@ private_versions() {
     private_command apt-cache "$1" madison "$2" | awk -F ' *\\| *' '{print $2}' | grep -Fxv "$3" | sort -uVr
 }
 
+# A mirror may be a copy of some day, whose lists call themselves too old by now: they are signed all the same.
 private_command() {
     local command=$1 dir=$2
     shift 2
     "$command" -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$dir/parts" \
         -o Dir::State::lists="$dir/lists" -o Dir::Cache::archives="$dir/archives" \
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Acquire::Languages=none \
+        -o Acquire::Check-Valid-Until=false -o Acquire::Check-Date=false \
         -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o APT::Sandbox::User=root "$@"
 }
