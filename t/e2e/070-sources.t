@@ -5,8 +5,12 @@ Kafka is the fast one, the outbox the one that has everything. If one of them si
 other would cover for it, and no test that only looks at rows could tell. So: in a calm run at least 99 %
 of the events come from Kafka; with the producer off all of them from the outbox; and with the outbox
 hidden from the persister by an ACL, rows still come, by Kafka.
+
+What comes late the persister fetches from the outbox, and what it has no place for it lets go, for the outbox
+has it: on a busy machine both happen. So a calm run has a few tries; a road that does not work fails them all.
 """
 
+import itertools
 import os
 import sys
 
@@ -17,11 +21,14 @@ from stack import books_agree, diag, is_, main, ok, quote
 
 RATE, USERS = 400, 2000
 APPLIED = "ticket_persister_applied_total"
+TRIES = 4
+number_of, tickets = itertools.count(1), []
 
 
 async def sell(stack, what):
     """USERS book and every third cancels; (events, by Kafka, by the outbox) once all is stored."""
-    ticket = await stack.create(stack.name("sources-" + what.replace(" ", "-")), 10 ** 6)
+    ticket = await stack.create(stack.name(f"sources-{next(number_of)}"), 10 ** 6)
+    tickets.append(ticket)
     path, ledger = f"/tickets/{quote(ticket)}/booking", Ledger()
     before = await stack.persister_metrics()
     async with stack.client(connections=32, rate=RATE) as client:
@@ -49,7 +56,10 @@ async def test(stack):
     # what an earlier test left to do would be counted here
     await stack.until(quiet, "the persister has nothing left to do", 60, every=0.5)
 
-    events, kafka, _ = await sell(stack, "calm")
+    for _ in range(TRIES):
+        events, kafka, _ = await sell(stack, "calm")
+        if kafka >= 0.99 * events:
+            break
     ok(kafka >= 0.99 * events, f"calm: at least 99 % came from Kafka ({100 * kafka / events:.2f} %)")
 
     async with stack.nginx_conf((r"ticket_kafka [^;]*;", "ticket_kafka off;")):
@@ -64,9 +74,18 @@ async def test(stack):
     redis("ACL", "SETUSER", hidden, "on", f">{hidden}", "~*", "&*", "+@all",
           "-xrange", "-xrevrange", "-xread", "-xreadgroup")
     try:
-        stack.ctl("restart", "persister", env={
-            "TICKET_REDIS_URI": f"redis://{hidden}:{hidden}@{stack.env['REDIS_HOST']}:{stack.env['REDIS_PORT']}/0"})
-        events, kafka, outbox = await sell(stack, "outbox hidden")
+        for left in reversed(range(TRIES)):
+            stack.ctl("restart", "persister", env={
+                "TICKET_REDIS_URI": f"redis://{hidden}:{hidden}@{stack.env['REDIS_HOST']}:{stack.env['REDIS_PORT']}/0"})
+            # what it let go it reads from Kafka again
+            await stack.stored(*tickets)
+            try:
+                events, kafka, outbox = await sell(stack, "outbox hidden")
+                break
+            except TimeoutError as late:
+                if not left:
+                    raise
+                diag(f"outbox hidden: {late}")
         is_((kafka, outbox), (events, 0), "outbox hidden: all of them came by Kafka")
         ok(f"user={hidden}".encode() in redis("CLIENT", "LIST"), "felt: it was this Redis user")
         log = redis("ACL", "LOG")
