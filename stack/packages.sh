@@ -17,7 +17,7 @@ PACKAGES_run=(
     curl jq ca-certificates
 )
 PACKAGES_check=(
-    libcmocka-dev libredis-perl lua5.1 wrk prometheus nghttp2-client perl procps
+    libcmocka-dev libredis-perl lua5.1 wrk prometheus nghttp2-client perl procps git
     # what libtest-nginx-perl needs; it comes by itself, see install
     libtest-base-perl libtext-diff-perl liblist-moreutils-perl libtest-longstring-perl
     libwww-perl liburi-perl libtimedate-perl libredis-perl
@@ -28,5 +28,5 @@ PACKAGES_kafka=(kcat)
 # what brings Kafka's jars
 PACKAGES_jars=(maven)
 PACKAGES_jre=(default-jre-headless)
-PACKAGES_newest=(debootstrap)
+PACKAGES_newest=(debootstrap debian-archive-keyring mount)
 PACKAGES_valgrind=(valgrind)

@@ -36,8 +36,12 @@ NEXT = 9999             # the number of a migration of a release to come
 
 # ---------------------------------------------------------------- the release before
 
+# whoever the checkout belongs to
+GIT = ["git", "-c", f"safe.directory={ROOT}", "-C", ROOT]
+
+
 def git(*args):
-    done = subprocess.run(["git", "-C", ROOT, *args], text=True, stdin=subprocess.DEVNULL,
+    done = subprocess.run([*GIT, *args], text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return done.stdout.strip() if done.returncode == 0 else None
 
@@ -76,7 +80,7 @@ def build(commit):
                 shutil.rmtree(os.path.join(place, other))
         if not os.path.exists(tree):
             os.mkdir(tree + ".part")
-            archive = subprocess.Popen(["git", "-C", ROOT, "archive", "--format=tar", commit],
+            archive = subprocess.Popen([*GIT, "archive", "--format=tar", commit],
                                        stdout=subprocess.PIPE)
             subprocess.run(["tar", "-x", "-C", tree + ".part"], stdin=archive.stdout, check=True)
             archive.stdout.close()
