@@ -13,7 +13,7 @@ from core import CODES, LATER, Office, Persister, Topic, agree, encode, event, e
 from dlq import letter, put
 from recovery import Pauses, pause_build
 
-database, office, topic = Database(), Office(), Topic(partitions=2)
+database, office, topic = Database(), Office(), Topic(partitions=2, needed=False)
 NO_DLQ = {"dlq_topic": ""}
 path = conf(database, "dlq.conf")
 number = 1000
