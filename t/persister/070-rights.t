@@ -55,7 +55,7 @@ try:
     later = int(time.time() * 1000) + 60000
     answer = redis("EVAL", book, 4, key, key + ":buyers", key + ":rejected", key + ":outbox:0",
                    "night", 1, 0, 2, "ann", 0, 2, later, 0, "bob", 0, 1, later, 0)
-    equal(len(answer), 5, "two book it")
+    equal(len(answer), 6, "two book it")
     equal(wait_for(lambda: len(database("SELECT 1 FROM purchases")) == 2 and
                    database("SELECT user_id, quantity FROM purchases ORDER BY user_id")),
           [["ann", "2"], ["bob", "1"]], "they have rows")

@@ -108,10 +108,10 @@ class Office:
             reply = self.call("book", self._keys(ticket), ticket, lanes, 0, len(some), *args)
             if reply[0] != CODES["OK"]:
                 raise RuntimeError(f"book {ticket}: {reply}")
-            for user, result in zip(some, reply[3:]):
-                if result[0] != CODES["BOOKED"]:
+            for user, result in zip(some, reply[4:]):
+                if not isinstance(result, int):
                     raise RuntimeError(f"book {ticket}: {result}")
-                lane, epoch, seq = lane_of(user, lanes), int(reply[2]), result[1]
+                lane, epoch, seq = lane_of(user, lanes), int(reply[2]), result
                 own = event_id(ticket, lane, epoch, seq)
                 events.append(event("booked", reply[1], ticket, lane, epoch, seq, user=user, quantity=quantity,
                                     booking_id=own, holding=quantity, holding_id=own))
@@ -123,7 +123,7 @@ class Office:
             some = users[first:first + 200]
             args = [word for user in some for word in (user, lane_of(user, lanes), "", LATER, 0)]
             reply = self.call("cancel", self._keys(ticket), ticket, lanes, len(some), *args)
-            for user, result in zip(some, reply[3:]):
+            for user, result in zip(some, reply[4:]):
                 if result[0] != CODES["CANCELLED"]:
                     raise RuntimeError(f"cancel {ticket}: {result}")
                 events.append(event("cancelled", reply[1], ticket, lane_of(user, lanes), int(reply[2]), result[1],
