@@ -231,13 +231,21 @@ X-User: ann
 --- config
 location = /a { ticket book; ticket_name $arg_t; ticket_user $arg_u; }
 location = /b { ticket book; ticket_name $arg_t; ticket_user "x$arg_u"; }
+location = /c { ticket book; ticket_name ${ARG_t}; ticket_user ${ARG_u}; }
+location ~ ^/d/(.*) { ticket book; ticket_name $arg_t; ticket_user $1; }
+location = /e { ticket book; ticket_name concert; ticket_user a%2Bb; }
+location = /f { ticket book; ticket_name concert; ticket_user $nobody; }
+set $nobody "";
 --- request eval
 ["POST /a?t=con%63ert&u=a%2Bb", "POST /a?t=concert&u=a+b",
- "POST /b?t=concert&u=a%2Bb"]
+ "POST /b?t=concert&u=a%2Bb", "POST /c?t=con%63ert&u=c%2Bb",
+ "POST /d/a%252Bd?t=concert", "POST /e", "POST /f"]
 --- response_body_like eval
-[qr/"user":"a\+b"/, qr/"code":"invalid_user"/, qr/"user":"xa%2Bb"/]
+[qr/"user":"a\+b"/, qr/"code":"invalid_user"/, qr/"user":"xa%2Bb"/,
+ qr/"user":"c\+b"/, qr/"user":"a%2Bd"/, qr/"user":"a%2Bb"/,
+ qr/"code":"user_required"/]
 --- error_code eval
-[201, 400, 201]
+[201, 400, 201, 201, 201, 201, 401]
 
 
 
