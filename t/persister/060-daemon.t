@@ -70,7 +70,7 @@ equal((lint.returncode, lint.stdout + lint.stderr), (0, ""), "promtool has nothi
 samples = re.findall(r"^([a-z_]+)(?:\{(\w+)=\"[^\"]+\"\})? \S+$", page, re.M)
 equal(len(samples), len([line for line in page.splitlines() if line[:1] != "#"]), "every line is a sample")
 ok(all(name.startswith("ticket_persister_") for name, _ in samples), "all are named ticket_persister_…")
-equal({label for _, label in samples} - {""}, {"source", "outcome", "le"}, "with no other labels")
+equal({label for _, label in samples} - {""}, {"source", "outcome", "result", "le"}, "with no other labels")
 has(page, "ticket_persister_running 1\n", "running")
 
 status, headers, body = http(port, "/health")
