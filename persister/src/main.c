@@ -21,6 +21,7 @@
 
 #define WAIT_SECONDS 10         /* reconcile: for tickets that are moving */
 #define GIVE_BACK_SECONDS 30    /* between times unused memory is returned */
+#define STOP_SECONDS 35         /* of the 60 the systemd unit gives */
 #define DLQ_SECONDS  60         /* dlq replay: a sweep is twice as often */
 #define DLQ_LIMIT    100
 
@@ -347,11 +348,29 @@ stop_threads(struct persister *persister)
     free(persister->workers);
 }
 
-/* from here on a second SIGTERM or SIGINT ends the process at once */
+/* what is not committed is read again: nothing is lost by leaving it */
+static void
+give_up(int signal_number)
+{
+    static const char line[] = "a server does not let go: ending without it\n";
+
+    (void) signal_number;
+    ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
+    (void) written;
+    _exit(EXIT_OK);
+}
+
+/*
+ * From here on a second SIGTERM or SIGINT ends the process at once.  So does
+ * the alarm: a statement is given up after 20 s, but libmysqlclient waits for
+ * a TLS handshake as long as it takes.
+ */
 static void
 let_signals_through(const struct persister *persister)
 {
     signal(SIGHUP, SIG_IGN);
+    signal(SIGALRM, give_up);
+    alarm(STOP_SECONDS);
     pthread_sigmask(SIG_UNBLOCK, &persister->signals, NULL);
 }
 

@@ -174,6 +174,19 @@ else:
     ok(False, "it should have waited for an answer of MySQL")
 mysql.thaw()
 
+daemon = Daemon(path)
+ok(wait_for(up, 30), "and once more")
+mysql.freeze()
+time.sleep(7)
+daemon.signal(signal.SIGTERM)
+if daemon.wait(1) is None:
+    daemon.signal(signal.SIGALRM)       # as the alarm does after 35 s
+    equal(daemon.wait(2), 0, "a stop that no server answers ends in good time")
+    has(daemon.log(), "a server does not let go", "and says so")
+else:
+    ok(False, "it should have waited for an answer of MySQL")
+mysql.thaw()
+
 if os.environ.get("KAFKA") != "no":
     daemon = Daemon(conf(database, **OPTIONS, kafka={"enabled": "yes", "brokers": env("KAFKA_BOOTSTRAP"),
                                                      "topic": env("KAFKA_TOPIC"), "group": "060-daemon"}))
