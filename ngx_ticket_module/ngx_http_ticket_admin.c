@@ -168,6 +168,12 @@ ngx_http_ticket_admin_put(ngx_http_ticket_ctx_t *ctx)
     ngx_http_ticket_call_str(call, (char *) call->ticket.data,
                              call->ticket.len);
 
+    /* it may be older than a FLUSHALL; here before the definition leaves */
+
+    if (ngx_http_ticket_redis_ready(ctx->tlcf->redis->redis)) {
+        (void) ngx_http_ticket_redis_catalogue(ctx->tlcf->redis->redis);
+    }
+
     ngx_http_ticket_call_wait(ctx, call, NGX_HTTP_TICKET_SCRIPTS);
 }
 

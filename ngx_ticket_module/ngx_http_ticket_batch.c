@@ -220,7 +220,9 @@ ngx_http_ticket_batch_flush_node(ngx_http_ticket_batches_t *batches,
 
     /* who is refused here may bring commands that need room for their node */
 
-    node->pending++;
+    if (node->pending++ == 0) {
+        ngx_queue_remove(&node->idle);
+    }
 
     for (i = 0; i < NGX_HTTP_TICKET_BATCH_KINDS; i++) {
 

@@ -70,8 +70,8 @@ struct ngx_http_ticket_command_s {
 typedef struct ngx_http_ticket_batches_s  ngx_http_ticket_batches_t;
 
 
-/* One for each connection of the worker.  max_pending: commands of this
- * worker that may be on their way; one ticket gets at most half of them. */
+/* One for each connection of the worker.  max_pending: commands that may be
+ * on their way on it; one ticket gets at most half of them. */
 ngx_http_ticket_batches_t *ngx_http_ticket_batches_create(ngx_cycle_t *cycle,
     ngx_http_ticket_redis_t *redis, ngx_uint_t max_pending,
     ngx_http_ticket_shctx_t *sh);

@@ -215,7 +215,7 @@ ngx_http_ticket_list_ticket(ngx_http_ticket_call_t *call)
         if (ngx_http_ticket_status_found(&status, call) == NGX_OK) {
             ngx_http_ticket_status_full(&list->text, &call->ticket, &status);
 
-        } else if (call->code != TICKET_CODE_UNKNOWN_TICKET) {
+        } else if (call->result != NGX_HTTP_TICKET_RESULT_UNKNOWN_TICKET) {
 
             /* a name without a ticket is none; any other refusal is one */
 

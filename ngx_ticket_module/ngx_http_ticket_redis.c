@@ -557,7 +557,7 @@ ngx_http_ticket_redis_tick(ngx_http_ticket_redis_t *redis)
         return;
     }
 
-    (void) ngx_http_ticket_redis_catalogue(redis);
+    redis->asking = (ngx_http_ticket_redis_catalogue(redis) == NGX_OK);
 
     if (++redis->ticks % NGX_HTTP_TICKET_REDIS_TICKS == 0) {
         (void) ngx_http_ticket_redis_backlog(redis);

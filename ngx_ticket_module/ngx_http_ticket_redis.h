@@ -114,7 +114,7 @@ ngx_http_ticket_redis_conf_t *ngx_http_ticket_redis_conf(
 /* Whether Redis has every ticket there is, for all we know: its catalogue was
  * written under this master_replid.  What is known is up to a second old; it
  * is new for a script that is sent after ..._catalogue(), which reads it.
- * NGX_DECLINED: not ready. */
+ * NGX_DECLINED: no connection. */
 ngx_uint_t ngx_http_ticket_redis_complete(ngx_http_ticket_redis_t *redis,
     ngx_str_t *replid);
 ngx_int_t ngx_http_ticket_redis_catalogue(ngx_http_ticket_redis_t *redis);

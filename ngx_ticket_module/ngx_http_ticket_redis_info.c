@@ -55,17 +55,13 @@ ngx_http_ticket_redis_complete(ngx_http_ticket_redis_t *redis,
 ngx_int_t
 ngx_http_ticket_redis_catalogue(ngx_http_ticket_redis_t *redis)
 {
-    ngx_int_t            rc;
     static const char   *arg[2] = { "GET", "catalogue" };
     static const size_t  len[2] = { sizeof("GET") - 1,
                                     sizeof("catalogue") - 1 };
 
-    rc = ngx_http_ticket_redis_call(redis, 2, arg, len,
-                                    ngx_http_ticket_redis_catalogue_done,
-                                    redis);
-    redis->asking = (rc == NGX_OK);
-
-    return rc;
+    return ngx_http_ticket_redis_call(redis, 2, arg, len,
+                                      ngx_http_ticket_redis_catalogue_done,
+                                      redis);
 }
 
 

@@ -248,6 +248,34 @@ subtest 'a closed ticket is queued for recovery, once a second' => sub {
 };
 
 
+# Redis is emptied between two looks of the edge at `catalogue`: what it last
+# read there is of no use, and it finds out before it answers.
+
+subtest 'a catalogue is read again before it is believed' => sub {
+    started();
+    ticket('concert');
+    like(get('/admin/tickets'), qr/"ticket":"concert"/, 'a ticket');
+
+    redis('FLUSHDB');
+    my $body = '{"capacity":5}';
+    like(header(send_to(join("\r\n", 'PUT /admin/tickets/concert HTTP/1.1',
+        'Host: x', 'Content-Type: application/json',
+        'Content-Length: ' . length($body), '', $body))),
+        qr/^HTTP\S+ 503 .*"recovering"/s, 'it is not made anew');
+    is(redis('EXISTS', 'ticket:{concert}'), 0, 'indeed');
+
+    fresh();
+    ticket('concert');
+    ok(wait_for(5, sub { get('/admin/tickets') =~ /"ticket":"concert"/ }),
+       'it is back');
+    redis('DEL', 'catalogue');
+    redis('SADD', 'tickets', 'another');
+    like(get('/admin/tickets'), qr/^HTTP\S+ 503 .*"recovering"/s,
+         'one that may have been forgotten is not left out of the list');
+    all_well();
+};
+
+
 # Rights are taken away behind the self-test's back: the XADD is done, what
 # belongs to it is not.
 
