@@ -68,7 +68,7 @@ try:
                 holding_id="night:0:1-99")
     letter = put(database, "night:0:1-99", encode(one), "night", "cal", "night:0:1-99", "rejected")
     result = persister("-c", path, "dlq", "replay", str(letter))
-    equal(result.code, 0, "dlq replay")
+    equal((result.code, result.out if result.code else ""), (0, ""), "dlq replay")
     equal(persister("-c", path, "dlq", "list").code, 0, "dlq list")
 
     redis("SET", "catalogue", "0" * 40)

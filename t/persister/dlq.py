@@ -9,6 +9,8 @@ from base import env
 def quote(value):
     if value is None:
         return "NULL"
+    if isinstance(value, int):          # X'30' is 48 to MySQL, 0 to MariaDB
+        return str(value)
     data = value if isinstance(value, bytes) else str(value).encode()
     return f"X'{data.hex()}'"
 
