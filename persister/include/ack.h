@@ -13,10 +13,10 @@ struct ack_dead {
 
 #define ACK_DEAD_MAX 200        /* in one call */
 
-/* one lane, with dead letters of it; false: nothing is known of them, and
- * `persisted` has not risen */
-bool ack_dead(struct worker *w, struct lane *lane, struct ack_dead *dead,
-    size_t n);
+/* one lane, stored up to `upto`, with dead letters of it; false: nothing is
+ * known of them */
+bool ack_dead(struct worker *w, struct lane *lane, uint64_t upto,
+    struct ack_dead *dead, size_t n);
 
 /* not an error when it fails: the sweep repeats it */
 void ack_lanes(struct worker *w, struct lane **lanes, size_t n);

@@ -14,8 +14,8 @@
 #define REASON   "refused"
 
 static bool
-ask(struct worker *w, const struct lane *lane, const struct ack_dead *dead,
-    size_t n)
+ask(struct worker *w, const struct lane *lane, uint64_t upto,
+    const struct ack_dead *dead, size_t n)
 {
     char keys[4][RDS_KEY_MAX], outbox[32], lane_no[12], epoch[24], applied[24];
     const char *argv[8 + 3 * ACK_DEAD_MAX];
@@ -38,7 +38,7 @@ ask(struct worker *w, const struct lane *lane, const struct ack_dead *dead,
         lane->picture.epoch);
     argv[7] = applied;
     lens[7] = (size_t) snprintf(applied, sizeof applied, "%" PRIu64,
-        lane->picture.applied);
+        upto);
     for (size_t i = 0; i < n; i++) {
         argv[argc] = dead[i].user.data;
         lens[argc++] = dead[i].user.len;
@@ -60,10 +60,11 @@ is_done(const redisReply *reply)
 
 /* true: the outbox is long, and was trimmed in part */
 static bool
-take(struct worker *w, struct lane *lane, const redisReply *reply)
+take(struct worker *w, struct lane *lane, uint64_t upto,
+    const redisReply *reply)
 {
     if (is_done(reply)) {
-        lane->persisted = lane->picture.applied;
+        lane->persisted = upto;
         metric_add(M_ACKS, 1);
         return reply->element[2]->type == REDIS_REPLY_INTEGER
             && reply->element[2]->integer >= TRIM_MAX;
@@ -75,14 +76,16 @@ take(struct worker *w, struct lane *lane, const redisReply *reply)
 }
 
 bool
-ack_dead(struct worker *w, struct lane *lane, struct ack_dead *dead, size_t n)
+ack_dead(struct worker *w, struct lane *lane, uint64_t upto,
+    struct ack_dead *dead, size_t n)
 {
     redisReply *reply;
     bool good;
 
-    if (!ask(w, lane, dead, n) || (reply = rds_reply(&w->rds)) == NULL)
+    if (!ask(w, lane, upto, dead, n)
+        || (reply = rds_reply(&w->rds)) == NULL)
         return false;
-    take(w, lane, reply);
+    take(w, lane, upto, reply);
     good = is_done(reply) && reply->elements == 3 + n;
     for (size_t i = 0; i < n && good; i++)
         dead[i].taken = reply->element[3 + i]->type == REDIS_REPLY_INTEGER
@@ -99,12 +102,12 @@ ack_some(struct worker *w, struct lane **lanes, size_t n)
     size_t again = 0;
 
     for (size_t i = 0; i < n && sent; i++)
-        sent = ask(w, lanes[i], NULL, 0);
+        sent = ask(w, lanes[i], lanes[i]->picture.applied, NULL, 0);
     for (size_t i = 0; i < n && sent; i++) {
         redisReply *reply = rds_reply(&w->rds);
         if (reply == NULL)
             return 0;
-        if (take(w, lanes[i], reply))
+        if (take(w, lanes[i], lanes[i]->picture.applied, reply))
             lanes[again++] = lanes[i];
         freeReplyObject(reply);
     }

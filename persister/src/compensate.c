@@ -76,8 +76,10 @@ take_back(struct worker *w, struct lane *lane, size_t *n)
             .user = { row[1], len[1] }, .booking = { row[2], len[2] }
         };
     }
+    /* `persisted` must not pass those of the next page */
+    uint64_t upto = *n < SOME ? lane->picture.applied : lane->persisted;
     bool good = *n == 0;
-    if (!good && ack_dead(w, lane, dead, *n)) {
+    if (!good && ack_dead(w, lane, upto, dead, *n)) {
         pause_point("compensated");
         good = settle(w, res, dead, true) && settle(w, res, dead, false);
     }
