@@ -93,14 +93,20 @@ was_given(struct worker *w, struct lane *lane, uint64_t seq)
 void
 sort_dropped(struct worker *w, struct lane *lane)
 {
+    bool all = true;
+
     for (size_t i = 0; i < lane->nlows; i++) {
         struct low *low = &lane->lows[i];
         struct place place = { low->partition, low->dropped };
-        if (low->dropped != INT64_MAX
-            && (w->kafka == NULL || source_kafka_rewind(w, place)))
+        if (low->dropped == INT64_MAX)
+            continue;
+        if (w->kafka == NULL || source_kafka_rewind(w, place))
             low->dropped = INT64_MAX;
+        else
+            all = false;
     }
-    lane->dropped_max = 0;
+    /* what could not be rewound to holds its offset until it can be */
+    lane->dropped_max = all ? 0 : UINT64_MAX;
 }
 
 static bool

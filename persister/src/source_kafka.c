@@ -242,12 +242,19 @@ handle(struct worker *w, rd_kafka_message_t *msg)
     if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         on_error(w, msg);
     } else if ((part = part_of(k, msg->partition)) != NULL && part->assigned
-        && part->rests_at < 0)
+        && part->rests_at >= 0)
     {
+        /* it was on its way, and comes again */
+        if (msg->offset < part->rests_at)
+            part->rests_at = part->next = msg->offset;
+    } else if (part != NULL && part->assigned) {
         /* before the rest, which may rewind */
         part->next = msg->offset + 1;
         if (!take(w, msg)) {
-            k->parked = msg;
+            if (part_of(k, msg->partition)->next > msg->offset)
+                k->parked = msg;
+            else                        /* rewound meanwhile: it comes again */
+                rd_kafka_message_destroy(msg);
             return false;
         }
         metric_add(M_MESSAGES, 1);
@@ -258,18 +265,30 @@ handle(struct worker *w, rd_kafka_message_t *msg)
 
 /* ------------------------------------------------------------ resting --- */
 
-void
-source_kafka_hold(struct worker *w, struct place place)
+/* false: it does so already, or is not ours */
+static bool
+hold(struct worker *w, struct place place)
 {
     struct part *part = part_of(w->kafka, place.partition);
 
-    if (part == NULL || !part->assigned || part->rests_at >= 0)
-        return;
-    part->rests_at = part->next = place.offset;
-    rest(w, place.partition, true);
-    log_warn("worker %d: partition %" PRId32 " rests at offset %" PRId64 ":"
-        " too many messages of no use wait for MySQL", w->number,
-        place.partition, place.offset);
+    if (part == NULL || !part->assigned)
+        return false;
+    bool rests = part->rests_at >= 0;
+    if (part->next < 0 || place.offset < part->next)
+        part->next = place.offset;
+    part->rests_at = part->next;
+    if (!rests)
+        rest(w, place.partition, true);
+    return !rests;
+}
+
+void
+source_kafka_hold(struct worker *w, struct place place)
+{
+    if (hold(w, place))
+        log_warn("worker %d: partition %" PRId32 " rests at offset %" PRId64
+            ": too many messages of no use wait for MySQL", w->number,
+            place.partition, place.offset);
 }
 
 /* those that rest go on where they stopped, once there is room */
@@ -282,17 +301,19 @@ wake(struct worker *w)
         struct place place = { i, k->parts[i].rests_at };
         if (place.offset < 0 || w->unusable.first != NULL)
             continue;
+        k->parts[i].rests_at = -1;
         rest(w, i, false);
-        if (source_kafka_rewind(w, place))
-            k->parts[i].rests_at = -1;
-        else
+        if (!source_kafka_rewind(w, place)) {
+            k->parts[i].rests_at = place.offset;
             rest(w, i, true);
+        }
     }
 }
 
 static void
-set_idle(struct source_kafka *k, bool idle)
+set_idle(struct worker *w, bool idle)
 {
+    struct source_kafka *k = w->kafka;
     rd_kafka_topic_partition_list_t *list;
 
     if (k->idle == idle
@@ -304,6 +325,9 @@ set_idle(struct source_kafka *k, bool idle)
         rd_kafka_resume_partitions(k->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     k->idle = idle;
+    for (int32_t i = 0; i < k->nparts && !idle; i++)
+        if (k->parts[i].rests_at >= 0)
+            rest(w, i, true);
 }
 
 void
@@ -313,7 +337,7 @@ source_kafka_gather(struct worker *w, int timeout_ms, int max)
     int64_t until = tick_ms() + timeout_ms;
     rd_kafka_message_t *msg;
 
-    set_idle(k, false);
+    set_idle(w, false);
     wake(w);
     for (int n = 0; n < max; n++) {
         int64_t left = until - tick_ms();
@@ -335,7 +359,7 @@ source_kafka_idle(struct worker *w, int timeout_ms)
     struct source_kafka *k = w->kafka;
     int64_t until = tick_ms() + timeout_ms, left;
 
-    set_idle(k, true);
+    set_idle(w, true);
     while ((left = until - tick_ms()) > 0) {
         rd_kafka_message_t *msg = rd_kafka_consumer_poll(k->rk, (int) left);
         if (msg == NULL)
@@ -344,8 +368,9 @@ source_kafka_idle(struct worker *w, int timeout_ms)
             k->parked = msg;
         else if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             /* it was on its way already: it comes again */
-            source_kafka_rewind(w,
-                (struct place) { msg->partition, msg->offset });
+            struct place place = { msg->partition, msg->offset };
+            if (!source_kafka_rewind(w, place))
+                hold(w, place);
             rd_kafka_message_destroy(msg);
         } else {
             on_error(w, msg);
@@ -362,6 +387,11 @@ source_kafka_rewind(struct worker *w, struct place place)
 
     if (part == NULL || !part->assigned)
         return true;
+    if (part->rests_at >= 0) {          /* it will wake there, or before */
+        if (place.offset < part->rests_at)
+            part->rests_at = part->next = place.offset;
+        return true;
+    }
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, w->conf->kafka.topic,
@@ -373,6 +403,13 @@ source_kafka_rewind(struct worker *w, struct place place)
     rd_kafka_topic_partition_list_destroy(list);
     if (done && part->next > place.offset)
         part->next = place.offset;
+    /* it comes again, and must not raise `next` before */
+    if (done && k->parked != NULL && k->parked->partition == place.partition
+        && k->parked->offset >= place.offset)
+    {
+        rd_kafka_message_destroy(k->parked);
+        k->parked = NULL;
+    }
     log_info("worker %d: partition %" PRId32 " is read again from offset %"
         PRId64 "%s", w->number, place.partition, place.offset,
         done ? "" : ": not now");

@@ -101,6 +101,8 @@ never_given(struct worker *w, struct lane *lane)
     }
     if (lane->dropped_max > lane->known)
         sort_dropped(w, lane);
+    if (lane->dropped_max > lane->known)
+        lane->verify_at = tick_ms() + WAIT_MS;
 }
 
 static void
