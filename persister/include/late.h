@@ -14,13 +14,16 @@ struct late_event;
 
 struct late {
     struct late_event *first, **last;
+    size_t             count;
     struct backoff     wait;
 };
 
 void late_init(struct late *late);
 void late_free(struct late *late);
 
-/* takes a copy; false: no memory */
+bool late_room(const struct late *late);
+
+/* takes a copy, room or not; false: no memory */
 bool late_add(struct worker *w, const ticket_event_t *ev, struct place place);
 
 /* one transaction; what fails is tried again by the next call */

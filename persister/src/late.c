@@ -9,7 +9,8 @@
 #include "pause.h"
 #include "work.h"
 
-#define TOGETHER 100            /* in one transaction */
+#define TOGETHER  100           /* in one transaction */
+#define COUNT_MAX 100000        /* that wait, of one worker */
 
 struct late_event {
     struct late_event *next;
@@ -35,6 +36,13 @@ late_free(struct late *late)
         free(e);
     }
     late->last = &late->first;
+    late->count = 0;
+}
+
+bool
+late_room(const struct late *late)
+{
+    return late->count < COUNT_MAX;
 }
 
 bool
@@ -69,6 +77,7 @@ late_add(struct worker *w, const ticket_event_t *ev, struct place place)
 
     *w->late.last = e;
     w->late.last = &e->next;
+    w->late.count++;
     return true;
 }
 
@@ -156,6 +165,7 @@ late_store(struct worker *w)
         for (size_t i = 0; i < n; i++) {
             struct late_event *e = w->late.first;
             w->late.first = e->next;
+            w->late.count--;
             free(e);
         }
         if (w->late.first == NULL)
@@ -183,6 +193,7 @@ late_forget(struct late *late, int32_t partition)
             && e->place.partition == partition))
         {
             *p = e->next;
+            late->count--;
             free(e);
         } else {
             p = &e->next;

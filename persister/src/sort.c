@@ -66,6 +66,11 @@ sort_late(struct worker *w, const ticket_event_t *ev, struct place place)
         metric_add(M_DUPLICATES, 1);
         return true;
     }
+    /* one that no message brings cannot wait for its turn */
+    if (place.offset >= 0 && !late_room(&w->late)) {
+        source_kafka_hold(w, place);
+        return true;
+    }
     return late_add(w, ev, place);
 }
 

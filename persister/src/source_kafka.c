@@ -287,8 +287,8 @@ source_kafka_hold(struct worker *w, struct place place)
 {
     if (hold(w, place))
         log_warn("worker %d: partition %" PRId32 " rests at offset %" PRId64
-            ": too many messages of no use wait for MySQL", w->number,
-            place.partition, place.offset);
+            ": too many messages wait for MySQL", w->number, place.partition,
+            place.offset);
 }
 
 /* those that rest go on where they stopped, once there is room */
@@ -299,7 +299,8 @@ wake(struct worker *w)
 
     for (int32_t i = 0; i < k->nparts; i++) {
         struct place place = { i, k->parts[i].rests_at };
-        if (place.offset < 0 || w->unusable.first != NULL)
+        if (place.offset < 0 || w->unusable.first != NULL
+            || w->late.first != NULL)
             continue;
         k->parts[i].rests_at = -1;
         rest(w, i, false);
