@@ -88,6 +88,11 @@ contest_message(struct worker *w, struct lane *lane, const ticket_event_t *ev,
         return true;
     }
     alarm_forged(w, lane, record->seq);
+    /* what is held may be on its way to MySQL: it comes again after that */
+    if (w->db_busy) {
+        record_free(record);
+        return false;
+    }
     if (!held->from_outbox)
         entry = read_entry(w, lane, record->seq);
     if (!held->from_outbox && entry == NULL) {

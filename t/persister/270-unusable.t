@@ -5,13 +5,14 @@ Once, whatever comes: under the place it lies at, with its bytes and why. Its of
 until then it waits, bounded, and the good ones go on. No lane moves by it.
 """
 
+import json
 import os
 import signal
 import subprocess
 import time
 
 from base import Database, Proxy, done, env, equal, has, lacks, note, ok, wait_for
-from core import Office, Persister, Topic, agree, encode, event, event_id, progress, users
+from core import Office, Persister, Topic, agree, encode, event, event_id, progress, rows, users
 
 database, office, topic = Database(), Office(), Topic(partitions=1)
 NO_DLQ = {"dlq_topic": ""}
@@ -119,6 +120,25 @@ real = office.book("sale", ["s1", "s2", "s3"])
 topic.produce([twin(real[1]["data"]["seq"]), real[2]])
 agree(office, database, "sale", "a gap is filled from the outbox, and what contradicts it gives way")
 ok(wait_for(lambda: len(letters()) == len(bad) + 3), "to dead_letters")
+equal(persister.stop(), 0, "SIGTERM ends it well")
+
+# ---------------------------------------------------------------- on its way to MySQL already
+
+persister = Persister(database, topic, kafka=NO_DLQ, persister={"threads": 1, "batch_events": 1})
+persister.assigned(1)
+office.create("pairs")
+before = len(letters("id"))
+pairs = []
+for real in office.book("pairs", users(200, "pair")):
+    pairs += [forged(real["data"]["seq"], ticket="pairs", user=f"mallory-{real['data']['seq']}"), real]
+topic.produce(pairs)
+ok(wait_for(lambda: progress(database, "pairs") == 200, 60), "each message has a forged one right before it")
+time.sleep(1)
+bought = {int(user.split("-")[1]) for user, _, _ in rows(database, "pairs") if user.startswith("mallory")}
+refused = {json.loads(bytes.fromhex(row[0]))["data"]["seq"] for row in letters("HEX(event)")[before:]}
+note(f"{len(bought)} forged ones were stored, {len(refused)} found out")
+equal(bought & refused, set(), "none of them is both")
+equal(len(bought | refused), 200, "and each is one of it")
 equal(persister.stop(), 0, "SIGTERM ends it well")
 
 # ---------------------------------------------------------------- MySQL is away
