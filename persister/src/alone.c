@@ -83,7 +83,8 @@ bury(struct worker *w, struct lane *lane)
     snprintf(refusal.message, sizeof refusal.message, "%s", w->db.message);
     switch (batch_store(w, &item, 1, &refusal)) {
     case DB_OK:
-        if (worker_may_warn(w))
+        /* events of it are counted unless somebody else was ahead of us */
+        if (item.events > 0 && worker_may_warn(w))
             log_error("worker %d: lane %s/%" PRIu32 ": MySQL refuses number %"
                 PRIu64 " (SQLSTATE %s, error %u): it is a dead letter, and its"
                 " booking is taken back", w->number, lane->name, lane->number,
