@@ -136,6 +136,9 @@ failed(struct db *db)
     /* MySQL: a CHECK says no; it alone of all constraints comes as HY000 */
     if (db->error == 3819)
         snprintf(db->sqlstate, sizeof db->sqlstate, "23000");
+    /* a value its column cannot hold: HY000 where it is a string's bytes */
+    if (db->error == ER_TRUNCATED_WRONG_VALUE_FOR_FIELD)
+        snprintf(db->sqlstate, sizeof db->sqlstate, "22007");
     snprintf(db->message, sizeof db->message, "%s", mysql_error(db->mysql));
     log_debug("mysql: error %u (%s): %s", db->error, db->sqlstate, db->message);
 

@@ -184,6 +184,17 @@ agree(office, database, "cancel", "until it is not", 60)
 equal(letters(database, "cancel")[-1][::2], ("poison-4", "rejected"), "then it is one")
 accept(database)
 
+# ---------------------------------------------------------------- a column that cannot hold the text
+
+office.create("z\u00fcrich")
+database("ALTER TABLE purchases MODIFY booking_id VARCHAR(320) CHARACTER SET ascii COLLATE ascii_bin NOT NULL")
+topic.produce(office.book("z\u00fcrich", users(3)) + office.book("cancel", users(3, "plain")))
+agree(office, database, "z\u00fcrich", "a column is of a character set that lacks a letter")
+agree(office, database, "cancel", "others are stored")
+equal(states(database, "z\u00fcrich"), ["rejected"] * 3, "whose id has it is a dead letter")
+has(database("SELECT error FROM dead_letters ORDER BY id DESC LIMIT 1")[0][0], "22007 1366 ", "by error 1366")
+database("ALTER TABLE purchases MODIFY booking_id VARCHAR(320) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL")
+
 # ---------------------------------------------------------------- at random
 
 random.seed(260)
