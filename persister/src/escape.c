@@ -30,7 +30,7 @@ character(const unsigned char *p, size_t left, uint32_t *code)
 static bool
 harmful(uint32_t code)
 {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0)
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c
         || (code >= 0x200b && code <= 0x200f)
         || (code >= 0x2028 && code <= 0x202e)
         || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff

@@ -150,14 +150,14 @@ equal(told(dlq("replay", bob)), {bob: "discarded"}, "what is discarded is not re
 
 # ---------------------------------------------------------------- list, show
 
-nasty = "\x1b[2J\x07\u009b1m\u202eevil\r\n\ttab\\ \u00fcber"
+nasty = "\x1b[2J\x07\u009b1m\u202e\u061cevil\r\n\ttab\\ \u00fcber"
 bad = put(database, "nasty/0@1", nasty.encode() + b"\xff\xfe", error=nasty)
 result = dlq("list", "--state", "unusable", "--limit", "5")
 equal(result.code, 0, "list")
 lines = result.out.splitlines()
 equal(lines[0].split("\t"), ["id", "state", "time", "published", "ticket", "user", "error"], "with a head")
 equal(lines[1].split("\t")[0:2], [str(bad), "unusable"], "the newest first")
-escaped = "\\x1b[2J\\x07\\u009b1m\\u202eevil\\r\\n\\ttab\\\\ \u00fcber"
+escaped = "\\x1b[2J\\x07\\u009b1m\\u202e\\u061cevil\\r\\n\\ttab\\\\ \u00fcber"
 equal(lines[1].split("\t")[6], escaped, "no control character reaches the terminal")
 result = dlq("show", bad)
 equal(result.code, 0, "show")
