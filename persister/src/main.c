@@ -352,7 +352,8 @@ stop_threads(struct persister *persister)
 static void
 give_up(int signal_number)
 {
-    static const char line[] = "a server does not let go: ending without it\n";
+    static const char line[] = "warn: a server does not let go:"
+        " ending without it\n";
 
     (void) signal_number;
     ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
