@@ -1,6 +1,6 @@
 /*
  * Too much of a lane is refused: that is a broken schema, not bad messages.
- * DESIGN §9: more than 10 in a row, or within the last minute more than 10 and
+ * Too much is more than 10 in a row, or within the last minute more than 10 and
  * more than 1 % of the events.
  */
 

@@ -1,5 +1,5 @@
 /*
- * Dead letters: bookings MySQL refuses for good, DESIGN §9.  Only an event
+ * Dead letters: bookings MySQL refuses for good.  Only an event
  * that leaves its user something can be one: it is what can be taken back.
  */
 

@@ -1,7 +1,7 @@
 /*
  * Step 2 of recovery, for any number of tickets at once: whatever outboxes and
  * Kafka still hold of their lanes is stored, and numbers nobody has are passed
- * over.  DESIGN §10.
+ * over.
  */
 
 #ifndef PERSISTER_DRAIN_H

@@ -1,4 +1,4 @@
-/* Opening of a ticket: DESIGN §10. */
+/* Opening of a ticket. */
 
 #ifndef PERSISTER_OPEN_H
 #define PERSISTER_OPEN_H

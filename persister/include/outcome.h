@@ -1,4 +1,4 @@
-/* What became of late events: DESIGN §10. */
+/* What became of late events. */
 
 #ifndef PERSISTER_OUTCOME_H
 #define PERSISTER_OUTCOME_H

@@ -53,7 +53,7 @@ bool rds_append_eval(struct rds *rds, enum rds_script script, int nkeys,
     int argc, const char **argv, const size_t *argvlen);
 redisReply *rds_reply(struct rds *rds);
 
-/* K, or K:<suffix>, of a ticket: see DESIGN §7.  Returns the length; the
+/* K, or K:<suffix>, of a ticket.  Returns the length; the
  * buffer needs RDS_KEY_MAX bytes.  NUL-terminated. */
 #define RDS_KEY_MAX 640
 size_t rds_key(char *buf, ticket_slice_t ticket, const char *suffix);

@@ -1,5 +1,4 @@
-/* Redis' side of a ticket, made from MySQL's, and switched on: DESIGN §10
- * step 4. */
+/* Redis' side of a ticket, made from MySQL's, and switched on. */
 
 #ifndef PERSISTER_REBUILD_H
 #define PERSISTER_REBUILD_H

@@ -1,6 +1,6 @@
 /*
  * The recoverer thread: brings back tickets that were open before, after Redis
- * was restarted, failed over, emptied, or closed one of them: DESIGN §10.
+ * was restarted, failed over, emptied, or closed one of them.
  */
 
 #ifndef PERSISTER_RECOVER_H

@@ -1,4 +1,4 @@
-/* Whose booking was taken back, for Redis to tell them: DESIGN §10 step 4. */
+/* Whose booking was taken back, for Redis to tell them. */
 
 #ifndef PERSISTER_REJECTED_H
 #define PERSISTER_REJECTED_H

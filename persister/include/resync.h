@@ -1,4 +1,4 @@
-/* A lane whose outbox begins too late is copied from Redis: DESIGN §9. */
+/* A lane whose outbox begins too late is copied from Redis. */
 
 #ifndef PERSISTER_RESYNC_H
 #define PERSISTER_RESYNC_H

@@ -1,4 +1,4 @@
-/* Step 3 of recovery: the old epoch is closed, a new one begins: DESIGN §10. */
+/* Step 3 of recovery: the old epoch is closed, a new one begins. */
 
 #ifndef PERSISTER_SEAL_H
 #define PERSISTER_SEAL_H

@@ -1,4 +1,4 @@
-/* Settles late events: DESIGN §10. */
+/* Settles late events. */
 
 #ifndef PERSISTER_SETTLE_H
 #define PERSISTER_SETTLE_H

@@ -1,4 +1,4 @@
-/* Numbers a drain passes over, as nobody has them: DESIGN §10 step 2. */
+/* Numbers a drain passes over, as nobody has them. */
 
 #ifndef PERSISTER_SKIPPED_H
 #define PERSISTER_SKIPPED_H

@@ -1,4 +1,4 @@
-/* What a message is: DESIGN §3. */
+/* What a message is. */
 
 #ifndef PERSISTER_SORT_H
 #define PERSISTER_SORT_H

@@ -1,7 +1,7 @@
 /*
  * Messages that are no event, or carry a number nobody was given.  They are
  * kept in dead_letters under the place they lie at, and only then may their
- * offsets go on: DESIGN §3, §9.
+ * offsets go on.
  */
 
 #ifndef PERSISTER_UNUSABLE_H
