@@ -103,6 +103,7 @@ open_files() {
 
 # port_open PORT: does anything listen there?
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+port_closed() { ! port_open "$1"; }
 
 # until_true SECONDS COMMAND...: try it every 100 ms
 until_true() {

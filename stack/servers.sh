@@ -30,7 +30,8 @@ start_server() {
     fi
     forget "$name"
     for port in $("${name}_ports"); do
-        ! port_open "$port" || die "port $port, for $name, is taken by a process this stack did not start"
+        # the threads of a process that was killed may outlive it by a moment, and hold its sockets
+        until_true 3 port_closed "$port" || die "port $port, for $name, is taken by a process this stack did not start"
     done
     mkdir -p "$RUN_DIR/$name" "$RUN_DIR/log" "$RUN_DIR/pids"
     "${name}_configure"
