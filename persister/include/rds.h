@@ -53,6 +53,10 @@ bool rds_append_eval(struct rds *rds, enum rds_script script, int nkeys,
     int argc, const char **argv, const size_t *argvlen);
 redisReply *rds_reply(struct rds *rds);
 
+/* Frees a reply of which only this counts: it came and is no error.  who: a
+ * prefix of the warning that says which error; NULL: none is logged. */
+bool rds_done(redisReply *reply, const char *who);
+
 /* K, or K:<suffix>, of a ticket.  Returns the length; the
  * buffer needs RDS_KEY_MAX bytes.  NUL-terminated. */
 #define RDS_KEY_MAX 640

@@ -11,18 +11,6 @@
 #define CHUNK 500
 
 static bool
-done(redisReply *reply)
-{
-    bool good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
-
-    if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
-        log_warn("keeper: redis: %.60s", reply->str);
-    if (reply != NULL)
-        freeReplyObject(reply);
-    return good;
-}
-
-static bool
 queue_names(struct rds *rds, const char *key, MYSQL_RES *res)
 {
     const char *argv[2 + CHUNK] = { "SADD", key };
@@ -35,7 +23,7 @@ queue_names(struct rds *rds, const char *key, MYSQL_RES *res)
         argv[argc] = row[0];
         lens[argc++] = mysql_fetch_lengths(res)[0];
     }
-    return argc == 2 || done(rds_command(rds, argc, argv, lens));
+    return argc == 2 || rds_done(rds_command(rds, argc, argv, lens), "keeper");
 }
 
 /* a hash without history is closed, whatever else is in it; the claim of who
@@ -65,7 +53,7 @@ close_missing(struct rds *rds, MYSQL_RES *res)
             && strncmp(reply->str, "WRONGTYPE", 9) == 0)
             freeReplyObject(reply);
         else
-            good = done(reply) && good;
+            good = rds_done(reply, "keeper") && good;
     }
     return good;
 }
@@ -112,12 +100,13 @@ catalogue_keep(struct db *db, struct rds *rds, struct sql *sql)
     redisReply *reply = rds_command(rds, 2, get, NULL);
     bool same = reply != NULL && reply->type == REDIS_REPLY_STRING
         && strcmp(reply->str, replid) == 0;
-    if (!done(reply))
+    if (!rds_done(reply, "keeper"))
         return false;
     if (same)
         return true;
 
     log_info("keeper: Redis is new, or has forgotten: all tickets are queued");
     const char *set[] = { "SET", "catalogue", replid };
-    return queue_all(db, rds, sql) && done(rds_command(rds, 3, set, NULL));
+    return queue_all(db, rds, sql)
+        && rds_done(rds_command(rds, 3, set, NULL), "keeper");
 }

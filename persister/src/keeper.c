@@ -66,18 +66,6 @@ keeper_opened(void)
     atomic_fetch_add(&generation, 1);
 }
 
-static bool
-done(redisReply *reply)
-{
-    bool good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
-
-    if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
-        log_warn("keeper: redis: %.60s", reply->str);
-    if (reply != NULL)
-        freeReplyObject(reply);
-    return good;
-}
-
 /* -------------------------------------------------------------- opening --- */
 
 static uint64_t
@@ -96,7 +84,7 @@ no_more(struct keeper *k, ticket_slice_t name)
     const char *argv[] = { "SREM", "tickets:recover", name.data };
     size_t lens[] = { 4, 15, name.len };
 
-    done(rds_command(&k->rds, 3, argv, lens));
+    rds_done(rds_command(&k->rds, 3, argv, lens), "keeper");
 }
 
 static void
@@ -225,7 +213,7 @@ gauges(struct keeper *k)
     redisReply *reply = rds_command(&k->rds, 2, argv, NULL);
     if (reply != NULL && reply->type == REDIS_REPLY_INTEGER)
         metric_set(M_RECOVER_QUEUE, reply->integer);
-    return done(reply);
+    return rds_done(reply, "keeper");
 }
 
 static bool

@@ -304,6 +304,18 @@ rds_eval(struct rds *rds, enum rds_script script, int nkeys, int argc,
     }
 }
 
+bool
+rds_done(redisReply *reply, const char *who)
+{
+    if (reply == NULL)
+        return false;
+    bool good = reply->type != REDIS_REPLY_ERROR;
+    if (!good && who != NULL)
+        log_warn("%s: redis: %.60s", who, reply->str);
+    freeReplyObject(reply);
+    return good;
+}
+
 size_t
 rds_key(char *buf, ticket_slice_t ticket, const char *suffix)
 {

@@ -14,68 +14,32 @@
 #include "pause.h"
 #include "rejected.h"
 #include "rows.h"
+#include "staged.h"
 #include "ticket_scripts.h"
 
-#define VALUE_MAX (TICKET_EVENT_ID_MAX + 48)
-
-struct staged {
-    char     key[RDS_KEY_MAX];
-    size_t   key_len;
-    uint64_t count, held;
+struct buyers {
+    struct staged staged;
+    uint64_t      count, held;
 };
 
-static bool
-done(redisReply *reply)
+/* user → "<quantity> <booked_at ms> <booking_id>" */
+static int
+buyer(char *value, MYSQL_ROW row, void *data)
 {
-    bool good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
+    struct buyers *buyers = data;
 
-    if (reply != NULL)
-        freeReplyObject(reply);
-    return good;
-}
-
-/* one HSET: user → "<quantity> <booked_at ms> <booking_id>" */
-static bool
-stage_page(struct opening *o, struct staged *staged, MYSQL_RES *res)
-{
-    size_t n = (size_t) mysql_num_rows(res), argc = 2;
-    char (*values)[VALUE_MAX] = calloc(n + 1, sizeof *values);
-    const char **argv = calloc(2 * n + 2, sizeof *argv);
-    size_t *lens = calloc(2 * n + 2, sizeof *lens);
-    bool good = values != NULL && argv != NULL && lens != NULL;
-    MYSQL_ROW row;
-
-    while (good && (row = mysql_fetch_row(res)) != NULL) {
-        char *value = values[argc / 2 - 1];
-        argv[argc] = row[ROW_USER];
-        lens[argc++] = mysql_fetch_lengths(res)[ROW_USER];
-        argv[argc] = value;
-        lens[argc++] = (size_t) snprintf(value, VALUE_MAX, "%s %s %s",
-            row[ROW_QUANTITY], row[ROW_MS], row[ROW_BOOKING_ID]);
-        staged->held += strtoull(row[ROW_QUANTITY], NULL, 10);
-    }
-    if (good) {
-        argv[0] = "HSET";
-        lens[0] = 4;
-        argv[1] = staged->key;
-        lens[1] = staged->key_len;
-        good = done(rds_command(o->rds, (int) argc, argv, lens));
-        staged->count += n;
-    }
-    free(values);
-    free(argv);
-    free(lens);
-    return good;
+    buyers->count++;
+    buyers->held += strtoull(row[ROW_QUANTITY], NULL, 10);
+    return snprintf(value, STAGED_VALUE_MAX, "%s %s %s", row[ROW_QUANTITY],
+        row[ROW_MS], row[ROW_BOOKING_ID]);
 }
 
 static bool
-stage(struct opening *o, struct staged *staged)
+stage(struct opening *o, struct buyers *buyers)
 {
-    const char *unlink[] = { "UNLINK", staged->key };
-    size_t lens[] = { 6, staged->key_len };
     struct rows rows;
     MYSQL_RES *res;
-    bool good = done(rds_command(o->rds, 2, unlink, lens)), more = true;
+    bool good = staged_begin(&buyers->staged, o, "buyers"), more = true;
 
     rows_init(&rows, o->db, o->ticket);
     while (good && more) {
@@ -83,8 +47,7 @@ stage(struct opening *o, struct staged *staged)
         if (!good)
             break;
         more = mysql_num_rows(res) > 0;
-        if (more)
-            good = stage_page(o, staged, res);
+        good = staged_page(&buyers->staged, res, buyer, buyers);
         mysql_free_result(res);
     }
     rows_free(&rows);
@@ -128,7 +91,7 @@ add_number(struct args *args, int64_t n)
 }
 
 static redisReply *
-switch_on(struct opening *o, const struct staged *staged)
+switch_on(struct opening *o, const struct buyers *buyers)
 {
     const struct definition *d = &o->definition;
     struct args *args = calloc(1, sizeof *args);
@@ -138,7 +101,7 @@ switch_on(struct opening *o, const struct staged *staged)
         return NULL;
     add_key(args, o->ticket, NULL);
     add_key(args, o->ticket, "buyers");
-    add(args, staged->key, staged->key_len);
+    add(args, buyers->staged.key, buyers->staged.key_len);
     add_key(args, o->ticket, "rejected");
     snprintf(suffix, sizeof suffix, "rejected:new:%" PRIu64, o->epoch);
     add_key(args, o->ticket, suffix);
@@ -152,8 +115,8 @@ switch_on(struct opening *o, const struct staged *staged)
     add(args, o->token, strlen(o->token));
     add(args, o->replid, strlen(o->replid));
     add_number(args, (int64_t) o->epoch);
-    add_number(args, (int64_t) staged->count);
-    add_number(args, (int64_t) staged->held);
+    add_number(args, (int64_t) buyers->count);
+    add_number(args, (int64_t) buyers->held);
     add_number(args, (int64_t) d->capacity);
     add_number(args, (int64_t) d->per_user);
     add_number(args, d->lanes);
@@ -170,18 +133,15 @@ switch_on(struct opening *o, const struct staged *staged)
 enum opened
 rebuild(struct opening *o)
 {
-    struct staged staged = { .count = 0 };
+    struct buyers buyers = { .count = 0 };
     enum opened opened = OPEN_FAILED;
-    char suffix[64];
 
-    snprintf(suffix, sizeof suffix, "buyers:new:%" PRIu64, o->epoch);
-    staged.key_len = rds_key(staged.key, o->ticket, suffix);
-    if (!stage(o, &staged) || !rejected_stage(o))
+    if (!stage(o, &buyers) || !rejected_stage(o))
         return OPEN_FAILED;
-    o->buyers = staged.count;
+    o->buyers = buyers.count;
     pause_point("staged");
 
-    redisReply *reply = switch_on(o, &staged);
+    redisReply *reply = switch_on(o, &buyers);
     if (reply == NULL)
         return OPEN_FAILED;
     if (reply->type == REDIS_REPLY_ERROR) {
