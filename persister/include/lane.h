@@ -75,7 +75,7 @@ struct lane {
     int64_t         verify_at;  /* Redis could not say: not before this */
     int64_t         fill_at;    /* the outbox is not asked before this */
     int64_t         retry_at;   /* failed or stopped: not before this */
-    int64_t         alarm_at;
+    int64_t         alarm_at;   /* no alarm before this */
 
     /* only while a ticket is drained */
     uint64_t        gaps_until; /* numbers up to here that are not held are
@@ -95,6 +95,13 @@ enum known { KNOWN_NEXT, KNOWN_STORED, KNOWN_LATE };
 
 struct lane *lane_new(ticket_slice_t ticket, uint32_t number);
 void lane_free(struct lane *lane);
+
+/* is not tried again for a minute, and counted until it goes on; the caller
+ * says why */
+void lane_stop(struct lane *lane);
+
+/* true once a minute */
+bool lane_may_alarm(struct lane *lane);
 
 /* of ticket and number, for tables that outlive lanes; never 0 */
 uint64_t lane_key(const struct lane *lane);

@@ -9,16 +9,11 @@
 #include "metrics.h"
 #include "tick.h"
 
-#define STOP_MS 60000
-
 /* until somebody has done something about it */
 static void
 stop(struct worker *w, struct lane *lane, const char *why)
 {
-    if (!lane->stopped)
-        metric_add(M_LANES_STOPPED, 1);
-    lane->stopped = true;
-    lane->retry_at = tick_ms() + STOP_MS;
+    lane_stop(lane);
     log_error("worker %d: lane %s/%" PRIu32 " is stopped: MySQL refuses number"
         " %" PRIu64 " of epoch %" PRIu64 " (SQLSTATE %s, error %u), %s",
         w->number, lane->name, lane->number, lane->picture.applied + 1,

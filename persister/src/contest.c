@@ -11,18 +11,13 @@
 #include "sort.h"
 #include "source_kafka.h"
 
-#define ALARM_MS 60000
-
 static const char text[] = "the outbox has another event under its number";
 
 static void
 alarm_forged(struct worker *w, struct lane *lane, uint64_t seq)
 {
-    int64_t now = tick_ms();
-
-    if (now < lane->alarm_at)
+    if (!lane_may_alarm(lane))
         return;
-    lane->alarm_at = now + ALARM_MS;
     log_error("worker %d: lane %s/%" PRIu32 ": different messages carry number"
         " %" PRIu64 " of epoch %" PRIu64 ": who else writes to the topic?",
         w->number, lane->name, lane->number, seq, lane->picture.epoch);

@@ -8,6 +8,8 @@
 #include "tick.h"
 
 #define RING_MIN 16
+#define STOP_MS  60000
+#define ALARM_MS 60000
 
 struct lane *
 lane_new(ticket_slice_t ticket, uint32_t number)
@@ -44,6 +46,26 @@ lane_free(struct lane *lane)
     if (lane->stopped)
         metric_add(M_LANES_STOPPED, -1);
     free(lane);
+}
+
+void
+lane_stop(struct lane *lane)
+{
+    if (!lane->stopped)
+        metric_add(M_LANES_STOPPED, 1);
+    lane->stopped = true;
+    lane->retry_at = tick_ms() + STOP_MS;
+}
+
+bool
+lane_may_alarm(struct lane *lane)
+{
+    int64_t now = tick_ms();
+
+    if (now < lane->alarm_at)
+        return false;
+    lane->alarm_at = now + ALARM_MS;
+    return true;
 }
 
 /* FNV-1a */

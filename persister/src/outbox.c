@@ -16,7 +16,6 @@
 #define TOGETHER  16            /* lanes in one round trip */
 #define ENTRIES   1000          /* of a lane in one round trip */
 #define AGAIN_MS  1000          /* before a refused question is put again */
-#define STOP_MS   60000
 
 /* Kafka is given gap_ms before the outbox is asked */
 static bool
@@ -81,10 +80,7 @@ ask(struct worker *w, const struct lane *lane)
 static void
 stop(struct worker *w, struct lane *lane, const char *why)
 {
-    if (!lane->stopped)
-        metric_add(M_LANES_STOPPED, 1);
-    lane->stopped = true;
-    lane->retry_at = tick_ms() + STOP_MS;
+    lane_stop(lane);
     log_error("worker %d: lane %s/%" PRIu32 " is stopped after number %"
         PRIu64 ": %s", w->number, lane->name, lane->number,
         lane->picture.applied, why);

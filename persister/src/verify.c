@@ -11,7 +11,6 @@
 #include "tick.h"
 
 #define WAIT_MS  250            /* before a closed ticket is asked again */
-#define ALARM_MS 60000
 
 bool
 look_replid(const redisReply *reply, char replid[41])
@@ -108,11 +107,8 @@ never_given(struct worker *w, struct lane *lane)
 static void
 alarm_gone_back(struct worker *w, struct lane *lane, uint64_t seq)
 {
-    int64_t now = tick_ms();
-
-    if (now < lane->alarm_at)
+    if (!lane_may_alarm(lane))
         return;
-    lane->alarm_at = now + ALARM_MS;
     log_error("worker %d: lane %s/%" PRIu32 ": MySQL has stored up to number"
         " %" PRIu64 ", Redis has given %" PRIu64 " only", w->number,
         lane->name, lane->number, lane->picture.applied, seq);
