@@ -7,6 +7,14 @@ use Test::More;
 
 plan 'no_plan';
 
+# a reload while Redis does not answer: the new worker has no connection yet
+sub new_worker_without_redis {
+    TicketRedis::pause();
+    kill 'HUP', TicketRedis::text("$Test::Nginx::Util::ServRoot/logs/nginx.pid");
+    ok(wait_for(20, sub { log_text() =~ /gracefully shutting down/ }),
+       'the old worker is leaving');
+}
+
 no_long_string();
 run_tests();
 
@@ -30,10 +38,7 @@ __DATA__
 === TEST 2: buyers were turned away until a new worker had its first connection
 --- tickets: ticket('concert');
 --- init
-my $log = 'gracefully shutting down';
-TicketRedis::pause();
-kill 'HUP', TicketRedis::text("$Test::Nginx::Util::ServRoot/logs/nginx.pid");
-ok(wait_for(20, sub { log_text() =~ /$log/ }), 'the old worker is leaving');
+new_worker_without_redis();
 my $s = send_to("POST /book?ticket=concert HTTP/1.0\r\nX-User: ann\r\n\r\n");
 Time::HiRes::sleep(0.3);
 TicketRedis::go_on();
@@ -44,10 +49,7 @@ like(answer($s), qr{^HTTP/1.1 201 }, 'the new one kept him waiting');
 === TEST 3: so was whoever looked at a ticket, and the office
 --- tickets: ticket('concert'); ticket('old');
 --- init
-my $log = 'gracefully shutting down';
-TicketRedis::pause();
-kill 'HUP', TicketRedis::text("$Test::Nginx::Util::ServRoot/logs/nginx.pid");
-ok(wait_for(20, sub { log_text() =~ /$log/ }), 'the old worker is leaving');
+new_worker_without_redis();
 my @ask = map { send_to($_) }
     "GET /tickets/concert HTTP/1.0\r\n\r\n",
     "GET /tickets/concert HTTP/1.0\r\n\r\n",
@@ -75,10 +77,7 @@ is(redis('HGET', 'ticket:{new}', 'capacity'), 3, 'a ticket, too');
 $TicketTest::HttpConfig =~ s/timeout=5s/connect_timeout=1s timeout=1s/r
 --- tickets: ticket('concert');
 --- init
-my $log = 'gracefully shutting down';
-TicketRedis::pause();
-kill 'HUP', TicketRedis::text("$Test::Nginx::Util::ServRoot/logs/nginx.pid");
-ok(wait_for(20, sub { log_text() =~ /$log/ }), 'the old worker is leaving');
+new_worker_without_redis();
 my @ask = map { send_to($_) }
     "GET /tickets/concert HTTP/1.0\r\n\r\n",
     "DELETE /admin/tickets/concert HTTP/1.0\r\n\r\n";

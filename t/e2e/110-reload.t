@@ -13,21 +13,11 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from client import Cut
-from faults import Sale
+from faults import Sale, unharmed
 from stack import diag, is_, main, ok, quote
 
 RATE = 1200             # each request is a connection of its own
 FLUSH = 45              # s, generous: an old worker flushes Kafka for a few seconds and leaves
-
-
-def unharmed(sale, name):
-    client = sale.client
-    is_((client.cuts, client.refused), (0, 0), f"{name}: no connection was cut or refused")
-    # a new worker's requests wait for its first connection to Redis; on a machine so busy that this attempt
-    # fails they are told so, and asked again it serves
-    diag(f"{name}: 503 unavailable {client.total(503, 'unavailable')} of {client.answers}")
-    failed = {key: n for key, n in client.counts.items() if key[0] >= 500 and key[1] != "unavailable"}
-    is_(failed, {}, f"{name}: no request failed")
 
 
 async def gone(stack, workers, name):

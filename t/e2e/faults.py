@@ -104,6 +104,16 @@ class Sale:
             books_agree(self.stack, ticket, self.ledger, name)
 
 
+def unharmed(sale, name):
+    client = sale.client
+    is_((client.cuts, client.refused), (0, 0), f"{name}: no connection was cut or refused")
+    # a new worker's requests wait for its first connection to Redis; on a machine so busy that this attempt
+    # fails they are told so, and asked again it serves
+    diag(f"{name}: 503 unavailable {client.total(503, 'unavailable')} of {client.answers}")
+    failed = {key: n for key, n in client.counts.items() if key[0] >= 500 and key[1] != "unavailable"}
+    is_(failed, {}, f"{name}: no request failed")
+
+
 def moved(before, after, name, **labels):
     """How much a counter moved between two scrapes; what was not there yet counts as 0."""
     def of(metrics):

@@ -31,13 +31,13 @@ has(out, "apt-get install libhiredis-dev", "and names the package")
 code, out = make("-n", "clean", PKG_CONFIG="false")
 equal(code, 0, "clean needs no library")
 
-code, out = make("install", f"DESTDIR={DIR}/root", "PREFIX=/opt/tickets")
+code, out = make("install", f"DESTDIR={DIR}/destdir", "PREFIX=/opt/tickets")
 equal(code, 0, "it installs")
 for path in "opt/tickets/bin/ticket-persister", "etc/ticket-persister/persister.conf.example", \
         "opt/tickets/lib/systemd/system/ticket-persister.service", \
         "opt/tickets/share/doc/ticket-persister/README.md":
-    ok(os.path.isfile(os.path.join(DIR, "root", path)), f"/{path}")
-with open(f"{DIR}/root/opt/tickets/lib/systemd/system/ticket-persister.service") as unit:
+    ok(os.path.isfile(os.path.join(DIR, "destdir", path)), f"/{path}")
+with open(f"{DIR}/destdir/opt/tickets/lib/systemd/system/ticket-persister.service") as unit:
     has(unit.read(), "ExecStart=/opt/tickets/bin/ticket-persister -c /etc/ticket-persister/persister.conf",
         "the unit starts what was installed")
 
