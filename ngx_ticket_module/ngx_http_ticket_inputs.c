@@ -13,6 +13,8 @@
 #define NGX_HTTP_TICKET_KEY_MAX   255
 
 
+static ngx_http_ticket_result_e ngx_http_ticket_inputs_queue(
+    ngx_http_ticket_ctx_t *ctx);
 static ngx_http_ticket_result_e ngx_http_ticket_inputs_key(
     ngx_http_ticket_ctx_t *ctx);
 static ngx_int_t ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
@@ -40,7 +42,7 @@ ngx_http_ticket_inputs_directives(ngx_http_ticket_ctx_t *ctx,
 
     tlcf = ctx->tlcf;
 
-    if (ctx->action <= NGX_HTTP_TICKET_BOOKING) {
+    if (ngx_http_ticket_bit(ctx->action) & NGX_HTTP_TICKET_USER_ACTIONS) {
 
         rc = ngx_http_ticket_inputs_value(ctx, tlcf->user, &ctx->user);
 
@@ -57,6 +59,10 @@ ngx_http_ticket_inputs_directives(ngx_http_ticket_ctx_t *ctx,
         if (rc == NGX_DECLINED || !ticket_user_valid(slice)) {
             return NGX_HTTP_TICKET_RESULT_INVALID_USER;
         }
+    }
+
+    if (ctx->action >= NGX_HTTP_TICKET_QUEUE) {
+        return ngx_http_ticket_inputs_queue(ctx);
     }
 
     if (tlcf->name != NULL) {
@@ -77,6 +83,40 @@ ngx_http_ticket_inputs_directives(ngx_http_ticket_ctx_t *ctx,
         || ctx->action == NGX_HTTP_TICKET_CANCEL)
     {
         return ngx_http_ticket_inputs_key(ctx);
+    }
+
+    return NGX_HTTP_TICKET_RESULT_NONE;
+}
+
+
+/* the room the location names; none: a list of all is wanted */
+
+static ngx_http_ticket_result_e
+ngx_http_ticket_inputs_queue(ngx_http_ticket_ctx_t *ctx)
+{
+    ngx_int_t       rc;
+    ticket_slice_t  slice;
+
+    rc = ngx_http_ticket_inputs_value(ctx, ctx->tlcf->queue, &ctx->room);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
+    }
+
+    if (ctx->action == NGX_HTTP_TICKET_QUEUE_ADMIN && ctx->room.len == 0) {
+        return NGX_HTTP_TICKET_RESULT_NONE;
+    }
+
+    ngx_http_ticket_slice(slice, &ctx->room);
+
+    /* the tickets of a group have its room: a room has no group itself */
+
+    if (rc == NGX_DECLINED
+        || !ticket_name_valid(slice)
+        || ngx_strlchr(ctx->room.data, ctx->room.data + ctx->room.len, '@')
+           != NULL)
+    {
+        return NGX_HTTP_TICKET_RESULT_INVALID_QUEUE;
     }
 
     return NGX_HTTP_TICKET_RESULT_NONE;
@@ -191,6 +231,10 @@ ngx_http_ticket_inputs_arguments(ngx_http_ticket_ctx_t *ctx,
         }
     }
 
+    if (ctx->action >= NGX_HTTP_TICKET_QUEUE) {
+        return NGX_HTTP_TICKET_RESULT_NONE;
+    }
+
     result = ngx_http_ticket_inputs_ticket(ctx, detail);
 
     if (result == NGX_HTTP_TICKET_RESULT_NONE
@@ -222,6 +266,11 @@ ngx_http_ticket_inputs_fields(ngx_http_ticket_ctx_t *ctx)
         }
 
         return TICKET_ARG_TICKET;
+
+    case NGX_HTTP_TICKET_QUEUE:
+    case NGX_HTTP_TICKET_QUEUE_EVENTS:
+    case NGX_HTTP_TICKET_QUEUE_ADMIN:
+        return 0;
 
     default:
         return TICKET_ARG_TICKET;

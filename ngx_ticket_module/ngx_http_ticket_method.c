@@ -21,9 +21,13 @@ ngx_str_t  ngx_http_ticket_action_names[] = {
     ngx_string("ticket"),
     ngx_string("admin"),
     ngx_string("bookings"),
+    ngx_string("queue"),
+    ngx_string("queue_events"),
+    ngx_string("queue_admin"),
     ngx_string("metrics"),
     ngx_string("health"),
     ngx_string("ready"),
+    ngx_string("gate"),
     ngx_null_string
 };
 
@@ -43,7 +47,11 @@ ngx_http_ticket_methods(ngx_uint_t action, ngx_uint_t actions)
 
         return NGX_HTTP_DELETE;
 
+    case NGX_HTTP_TICKET_QUEUE:
+        return NGX_HTTP_TICKET_READ|NGX_HTTP_POST|NGX_HTTP_DELETE;
+
     case NGX_HTTP_TICKET_ADMIN:
+    case NGX_HTTP_TICKET_QUEUE_ADMIN:
         return NGX_HTTP_TICKET_READ
                |NGX_HTTP_PUT|NGX_HTTP_PATCH|NGX_HTTP_DELETE;
 
@@ -88,7 +96,7 @@ ngx_http_ticket_conf_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         action = ngx_http_ticket_conf_action(&value[i]);
 
-        if (action == NGX_HTTP_TICKET_ACTIONS) {
+        if (action == NGX_HTTP_TICKET_GATE) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "unknown action \"%V\"", &value[i]);
             return NGX_CONF_ERROR;
@@ -127,7 +135,7 @@ ngx_http_ticket_conf_action(ngx_str_t *name)
     ngx_str_t   *known;
     ngx_uint_t   i;
 
-    for (i = 0; i < NGX_HTTP_TICKET_ACTIONS; i++) {
+    for (i = 0; i < NGX_HTTP_TICKET_GATE; i++) {
         known = &ngx_http_ticket_action_names[i];
 
         if (known->len == name->len

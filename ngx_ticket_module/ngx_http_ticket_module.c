@@ -11,12 +11,8 @@
 
 #define NGX_HTTP_TICKET_MAX_PENDING   4096
 #define NGX_HTTP_TICKET_MAX_BACKLOG   2000000
+#define NGX_HTTP_TICKET_QUEUE_TICK    1000
 
-
-#define NGX_HTTP_TICKET_USER_ACTIONS                                          \
-    (ngx_http_ticket_bit(NGX_HTTP_TICKET_BOOK)                                \
-     | ngx_http_ticket_bit(NGX_HTTP_TICKET_CANCEL)                            \
-     | ngx_http_ticket_bit(NGX_HTTP_TICKET_BOOKING))
 
 #define NGX_HTTP_TICKET_LOCAL_ACTIONS                                         \
     (ngx_http_ticket_bit(NGX_HTTP_TICKET_METRICS)                             \
@@ -117,6 +113,41 @@ static ngx_command_t  ngx_http_ticket_commands[] = {
       offsetof(ngx_http_ticket_loc_conf_t, key),
       NULL },
 
+    { ngx_string("ticket_queue"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ticket_conf_queue,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ticket_queue_page"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ticket_loc_conf_t, queue_page),
+      NULL },
+
+    { ngx_string("ticket_queue_fail"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ticket_loc_conf_t, queue_fail_open),
+      &ngx_http_ticket_conf_queue_fails },
+
+    { ngx_string("ticket_queue_bypass"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ticket_loc_conf_t, queue_bypass),
+      NULL },
+
+    { ngx_string("ticket_queue_tick"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_ticket_main_conf_t, queue_tick),
+      &ngx_http_ticket_conf_queue_tick_post },
+
       ngx_null_command
 };
 
@@ -172,6 +203,7 @@ ngx_http_ticket_create_main_conf(ngx_conf_t *cf)
     tmcf->kafka.enabled = NGX_CONF_UNSET_UINT;
     tmcf->kafka.flush_timeout = NGX_CONF_UNSET_MSEC;
     tmcf->max_pending = NGX_CONF_UNSET_UINT;
+    tmcf->queue_tick = NGX_CONF_UNSET_MSEC;
 
     return tmcf;
 }
@@ -187,6 +219,7 @@ ngx_http_ticket_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(tmcf->kafka.enabled, 0);
     ngx_conf_init_msec_value(tmcf->kafka.flush_timeout, 5000);
     ngx_conf_init_uint_value(tmcf->max_pending, NGX_HTTP_TICKET_MAX_PENDING);
+    ngx_conf_init_msec_value(tmcf->queue_tick, NGX_HTTP_TICKET_QUEUE_TICK);
 
     if (!tmcf->used) {
         return NGX_CONF_OK;
@@ -236,6 +269,7 @@ ngx_http_ticket_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->actions = 0;
      *     conf->max_body = 0;
+     *     conf->queue_mode = NGX_HTTP_TICKET_QUEUE_UNSET;
      *     conf->file = NULL;
      *     conf->line = 0;
      */
@@ -245,6 +279,10 @@ ngx_http_ticket_create_loc_conf(ngx_conf_t *cf)
     conf->quantity = NGX_CONF_UNSET_PTR;
     conf->key = NGX_CONF_UNSET_PTR;
     conf->redis = NGX_CONF_UNSET_PTR;
+    conf->queue = NGX_CONF_UNSET_PTR;
+    conf->queue_page = NGX_CONF_UNSET_PTR;
+    conf->queue_bypass = NGX_CONF_UNSET_PTR;
+    conf->queue_fail_open = NGX_CONF_UNSET_UINT;
     conf->max_backlog = NGX_CONF_UNSET_UINT;
 
     return conf;
@@ -269,7 +307,15 @@ ngx_http_ticket_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->max_backlog, prev->max_backlog,
                               NGX_HTTP_TICKET_MAX_BACKLOG);
 
-    return ngx_http_ticket_merge_actions(cf, prev, conf);
+    ngx_conf_merge_ptr_value(conf->queue_page, prev->queue_page, NULL);
+    ngx_conf_merge_ptr_value(conf->queue_bypass, prev->queue_bypass, NULL);
+    ngx_conf_merge_uint_value(conf->queue_fail_open, prev->queue_fail_open, 0);
+
+    if (ngx_http_ticket_merge_actions(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_ticket_conf_queue_merge(cf, prev, conf);
 }
 
 

@@ -27,11 +27,25 @@ typedef enum {
     NGX_HTTP_TICKET_TICKET,
     NGX_HTTP_TICKET_ADMIN,
     NGX_HTTP_TICKET_BOOKINGS,
+    NGX_HTTP_TICKET_QUEUE,
+    NGX_HTTP_TICKET_QUEUE_EVENTS,
+    NGX_HTTP_TICKET_QUEUE_ADMIN,
     NGX_HTTP_TICKET_METRICS,
     NGX_HTTP_TICKET_HEALTH,
     NGX_HTTP_TICKET_READY,
+    NGX_HTTP_TICKET_GATE,       /* no name for "ticket": a location that
+                                   has a room and no action */
     NGX_HTTP_TICKET_ACTIONS
 } ngx_http_ticket_action_e;
+
+
+/* what "ticket_queue" says of a location */
+typedef enum {
+    NGX_HTTP_TICKET_QUEUE_UNSET = 0,
+    NGX_HTTP_TICKET_QUEUE_OFF,
+    NGX_HTTP_TICKET_QUEUE_ON,       /* the room of the ticket's hash tag */
+    NGX_HTTP_TICKET_QUEUE_NAMED     /* ..._loc_conf_t.queue is its name */
+} ngx_http_ticket_queue_mode_e;
 
 
 /* where a directive says an input comes from */
@@ -50,6 +64,7 @@ typedef struct {
     ngx_http_ticket_kafka_conf_t      kafka;
     ngx_uint_t                        max_pending;
     ngx_uint_t                        used;     /* some location answers */
+    ngx_msec_t                        queue_tick;
     ngx_http_ticket_input_t          *key;      /* $http_idempotency_key */
 
     /* set by the zone's init, in the master */
@@ -73,6 +88,13 @@ typedef struct {
     ngx_http_ticket_input_t          *quantity;
     ngx_http_ticket_input_t          *key;
     ngx_http_ticket_redis_conf_t     *redis;
+
+    ngx_http_ticket_queue_mode_e      queue_mode;
+    ngx_http_ticket_input_t          *queue;
+    ngx_http_complex_value_t         *queue_page;   /* NULL: none */
+    ngx_http_complex_value_t         *queue_bypass;
+    ngx_uint_t                        queue_fail_open;
+
     ngx_uint_t                        max_backlog;
     size_t                            max_body;
 
@@ -96,6 +118,16 @@ char *ngx_http_ticket_conf_input(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_http_ticket_input_t *ngx_http_ticket_conf_input_compile(ngx_conf_t *cf,
     ngx_str_t *text);
+
+/* setter of "ticket_queue", and what is checked of a location that names a
+ * room; ngx_http_ticket_conf_queue.c */
+char *ngx_http_ticket_conf_queue(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ticket_conf_queue_merge(ngx_conf_t *cf,
+    ngx_http_ticket_loc_conf_t *prev, ngx_http_ticket_loc_conf_t *conf);
+
+extern ngx_conf_enum_t  ngx_http_ticket_conf_queue_fails[];
+extern ngx_conf_post_t  ngx_http_ticket_conf_queue_tick_post;
 
 /* setter of "ticket", ngx_http_ticket_method.c */
 char *ngx_http_ticket_conf_ticket(ngx_conf_t *cf, ngx_command_t *cmd,

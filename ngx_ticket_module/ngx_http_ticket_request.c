@@ -184,6 +184,18 @@ ngx_http_ticket_act(ngx_http_ticket_ctx_t *ctx)
         ngx_http_ticket_action_bookings(ctx);
         return;
 
+    case NGX_HTTP_TICKET_QUEUE:
+        ngx_http_ticket_action_queue(ctx);
+        return;
+
+    case NGX_HTTP_TICKET_QUEUE_EVENTS:
+        ngx_http_ticket_action_queue_events(ctx);
+        return;
+
+    case NGX_HTTP_TICKET_QUEUE_ADMIN:
+        ngx_http_ticket_action_queue_admin(ctx);
+        return;
+
     case NGX_HTTP_TICKET_METRICS:
         ngx_http_ticket_action_metrics(ctx);
         return;

@@ -40,6 +40,7 @@ struct ngx_http_ticket_ctx_s {
     /* inputs */
     ngx_str_t                         ticket;   /* empty: a list is wanted */
     ngx_str_t                         user;
+    ngx_str_t                         room;     /* the waiting room's name */
     ngx_str_t                         key;      /* Idempotency-Key */
     ticket_args_t                     args;
     ngx_str_t                         body;
@@ -107,6 +108,9 @@ void ngx_http_ticket_action_availability(ngx_http_ticket_ctx_t *ctx);
 void ngx_http_ticket_action_admin(ngx_http_ticket_ctx_t *ctx);
 void ngx_http_ticket_action_list(ngx_http_ticket_ctx_t *ctx);
 void ngx_http_ticket_action_bookings(ngx_http_ticket_ctx_t *ctx);
+void ngx_http_ticket_action_queue(ngx_http_ticket_ctx_t *ctx);
+void ngx_http_ticket_action_queue_events(ngx_http_ticket_ctx_t *ctx);
+void ngx_http_ticket_action_queue_admin(ngx_http_ticket_ctx_t *ctx);
 void ngx_http_ticket_action_metrics(ngx_http_ticket_ctx_t *ctx);
 void ngx_http_ticket_action_health(ngx_http_ticket_ctx_t *ctx);
 void ngx_http_ticket_action_ready(ngx_http_ticket_ctx_t *ctx);
@@ -128,6 +132,14 @@ ngx_str_t *ngx_http_ticket_first_action(ngx_uint_t actions);
 extern ngx_str_t  ngx_http_ticket_action_names[];
 
 #define ngx_http_ticket_bit(action)   ((ngx_uint_t) 1 << (action))
+
+/* those that are a user's own */
+#define NGX_HTTP_TICKET_USER_ACTIONS                                          \
+    (ngx_http_ticket_bit(NGX_HTTP_TICKET_BOOK)                                \
+     | ngx_http_ticket_bit(NGX_HTTP_TICKET_CANCEL)                            \
+     | ngx_http_ticket_bit(NGX_HTTP_TICKET_BOOKING)                           \
+     | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE)                             \
+     | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE_EVENTS))
 
 
 #define ngx_http_ticket_slice(slice, str)                                     \

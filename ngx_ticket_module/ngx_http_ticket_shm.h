@@ -14,7 +14,7 @@
 
 
 /* rises whenever the layout below changes: an old zone is then laid anew */
-#define NGX_HTTP_TICKET_SHM_VERSION   1
+#define NGX_HTTP_TICKET_SHM_VERSION   2
 
 #define NGX_HTTP_TICKET_ACTIONS_MAX   16
 #define NGX_HTTP_TICKET_RESULTS_MAX   64

@@ -66,6 +66,11 @@ my %directive = (
     ticket_idempotency_key => ['$request_id', 1, 1, 1],
     ticket_max_pending => ['10', 1, 0, 0],
     ticket_max_backlog => ['10', 1, 1, 1],
+    ticket_queue => ['off', 0, 0, 1],
+    ticket_queue_page => ['/waiting/', 1, 1, 1],
+    ticket_queue_fail => ['open', 1, 1, 1],
+    ticket_queue_bypass => ['$remote_user', 1, 1, 1],
+    ticket_queue_tick => ['500ms', 1, 0, 0],
 );
 
 {
@@ -271,6 +276,30 @@ for my $name (qw(ticket_max_pending ticket_max_backlog)) {
 refused('ticket_max_pending 0', 'ticket_max_pending 0;',
         qr/value must be between 1 and 1000000/);
 accepted('ticket_max_backlog 0', 'ticket_max_backlog 0;');
+
+accepted("ticket_queue_tick $_", "ticket_queue_tick $_;") for '100ms', '1m';
+refused("ticket_queue_tick $_", "ticket_queue_tick $_; # <<<", qr/must be between 100ms and 60s/)
+    for '99ms', '61s';
+refused('ticket_queue_fail half', 'ticket_queue_fail half; # <<<', qr/invalid value "half"/);
+
+# what ticket_queue means in a location
+
+refused("ticket $_ without a room", "$redis $user" . location("ticket $_;"),
+        qr/"ticket $_" needs "ticket_queue" with a name/) for qw(queue queue_events);
+refused('a gate needs a name', "$redis $user" . location('ticket_queue on;'),
+        qr/"ticket_queue on" needs "ticket book"/);
+refused('and so do other actions', "$redis $user" . location("ticket cancel;\nticket_queue on; # <<<"),
+        qr/"ticket_queue on" needs "ticket book"/);
+refused('a gate without ticket_user', $redis . location('ticket_queue shop;'),
+        qr/"ticket_queue" needs "ticket_user"/);
+refused('a gate without ticket_redis', $user . location('ticket_queue shop;'),
+        qr/"ticket_queue" needs "ticket_redis"/);
+refused('a nested location inherits a gate', $redis . server(
+        "location /a/ {\nticket_queue shop; # <<<\nlocation /a/b/ { }\n}"),
+        qr/"ticket_queue" needs "ticket_user"/);
+accepted('and may do without', "$redis $user" . server(
+        'location /a/ { ticket_queue shop; location /a/b/ { ticket_queue off; } }'));
+refused('gate is no action', "$redis $user" . location('ticket gate;'), qr/unknown action "gate"/);
 
 
 # variables exist, and only these
