@@ -1,7 +1,8 @@
 -- Sells: a batch of bookings of one ticket, each with its own result.
 -- KEYS  K, K:buyers, K:rejected, K:outbox:0 ... K:outbox:<lanes - 1>,
---       idempotency keys
--- ARGV  T, lanes, max_backlog (0: none), n, then n times: user, lane,
+--       idempotency keys; when a waiting room guards it, that one's Z and R
+-- ARGV  T, lanes, max_backlog (0: none), with Z and R when the passes expire
+--       (ms, 0: none needed; one string), n, then n times: user, lane,
 --       quantity, not_after (ms), index into KEYS of the idempotency key or 0
 -- Returns {OK, now, epoch, remaining before, n results}, each of them one of
 --       seq: BOOKED by this event, a number, as an array for each booking is
@@ -11,9 +12,9 @@
 --       {REPLAYED, booking_id, quantity, remaining, booked_at, current 0/1}
 --       {ALREADY_BOOKED, booking_id, quantity, booked_at} {CLOSED} {PAUSED}
 --       {NOT_OPEN, opens_at} {LIMIT_EXCEEDED, per_user} {BACKLOG} {LATE}
---       {IDEMPOTENCY_MISMATCH} {REFUSED, message} {TORN, message} {NOT_DONE};
---       or {RECOVERING, now, exists} {UNKNOWN_TICKET, now, replid}
---       {WRONG_LANES, now, lanes} for the whole call
+--       {PASS_EXPIRED} {PASS_USED} {IDEMPOTENCY_MISMATCH} {REFUSED, message}
+--       {TORN, message} {NOT_DONE}; or {RECOVERING, now, exists}
+--       {UNKNOWN_TICKET, now, replid} {WRONG_LANES, now, lanes} for all of it
 -- Errors wrong arguments; K is no hash
 -- Uses  prelude_batch.lua
 local max_backlog, per_user = tonumber(ARGV[3]), tonumber(hash[6])
@@ -31,7 +32,8 @@ return run(function(i)
     if i == 1 then
         held, rejected = call(unpack(users)), call('HLEN', KEYS[3])
     end
-    local user, lane, asked, not_after, key = unpack(ARGV, 5 * i, 5 * i + 4)
+    local final = base + 5 * i
+    local user, lane, asked, not_after, key = unpack(ARGV, final - 4, final)
     if now > tonumber(not_after) then return {LATE} end
     local holding, answer = sold[user] or held[i]
     key = key ~= '0' and tonumber(key) > 3 + lanes and KEYS[tonumber(key)]
@@ -47,7 +49,8 @@ return run(function(i)
         local quantity, time, id = match(holding, '(%S+) (%S+) (%S+)')
         return {ALREADY_BOOKED, id, tonumber(quantity), tonumber(time)}
     end
-    if shut then return shut end
+    local no = shut or check and check(i)
+    if no then return no end
     local quantity = asked == '1' and 1 or tonumber(match(asked, '^[1-9]%d*$'))
     if quantity > per_user then return {LIMIT_EXCEEDED, per_user} end
     if remaining < 1 then return {SOLD_OUT} end
@@ -68,6 +71,7 @@ return run(function(i)
     buyers[#buyers + 1] = user
     buyers[#buyers + 1] = holding
     if rejected > 0 then forgiven[#forgiven + 1], writes[2] = user, forgiven end
+    if check then spend(i) end
     if key then
         answers[key] = format('%s %s %s %d %s', asked, id, asked, remaining, ms)
         writes[#writes + 1] = {'SET', key, answers[key], 'EX', 86400}

@@ -12,7 +12,8 @@
 if #ARGV ~= 1 or #KEYS ~= 4 then
     return redis.error_reply('ERR wrong arguments')
 end
-local hash, stream, text, nonce = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
+local hash, stream, text, line = unpack(KEYS)
+local nonce = ARGV[1]
 local memory, roles = call('INFO', 'memory'), call('INFO', 'replication')
 local function value(info, name) return match(info, name .. ':([^\r\n]*)') end
 
@@ -38,11 +39,21 @@ if id then
     must('HGET', hash, nonce)
     must('HLEN', hash)
     must('HSCAN', hash, 0, 'COUNT', 10)
+    must('HINCRBY', hash, 'other', 1)
     must('HDEL', hash, 'other')
     must('EXISTS', hash)
     must('XADD', stream, '1-1', '1', nonce)
     must('XLEN', stream)
     must('XTRIM', stream, 'MINID', '1-2')
+    must('ZADD', line, 1, nonce)
+    must('ZSCORE', line, nonce)
+    must('ZMSCORE', line, nonce)
+    must('ZRANK', line, nonce)
+    must('ZCARD', line)
+    must('ZCOUNT', line, 0, 1)
+    must('ZRANGE', line, 0, 0)
+    must('ZREM', line, nonce)
+    must('ZREMRANGEBYRANK', line, 0, 0)
     must('SET', text, nonce, 'EX', 60)
     must('GET', text)
     must('PERSIST', text)

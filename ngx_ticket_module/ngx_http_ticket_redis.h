@@ -30,6 +30,11 @@ typedef enum {
     NGX_HTTP_TICKET_SCRIPT_define,
     NGX_HTTP_TICKET_SCRIPT_delete,
     NGX_HTTP_TICKET_SCRIPT_bookings,
+    NGX_HTTP_TICKET_SCRIPT_queue_enter,
+    NGX_HTTP_TICKET_SCRIPT_queue_advance,
+    NGX_HTTP_TICKET_SCRIPT_queue_leave,
+    NGX_HTTP_TICKET_SCRIPT_queue_define,
+    NGX_HTTP_TICKET_SCRIPT_queue_room,
     NGX_HTTP_TICKET_SCRIPT_selftest,
     NGX_HTTP_TICKET_SCRIPTS
 } ngx_http_ticket_script_e;

@@ -25,6 +25,11 @@ static ngx_http_ticket_script_t  ngx_http_ticket_scripts[] = {
     ngx_http_ticket_script(define),
     ngx_http_ticket_script(delete),
     ngx_http_ticket_script(bookings),
+    ngx_http_ticket_script(queue_enter),
+    ngx_http_ticket_script(queue_advance),
+    ngx_http_ticket_script(queue_leave),
+    ngx_http_ticket_script(queue_define),
+    ngx_http_ticket_script(queue_room),
     ngx_http_ticket_script(selftest)
 };
 

@@ -63,12 +63,12 @@ for command in sorted(used):
                                               got),
            "without %s the self-test fails: %s" % (command, got))
 redis("ACL", "SETUSER", "edge", "reset", "on", ">secret", "~ticket:*",
-      "+evalsha", "+script|load", *["+" + c.lower() for c in sorted(used)])
+      "~queue:*", "+evalsha", "+script|load", *["+" + c.lower() for c in sorted(used)])
 edge = server.client("edge")
 tap.eq(selftest(edge)[0], 0, "a user with exactly these rights passes")
 redis("ACL", "SETUSER", "edge", "resetkeys", "~ticket:{gig}*")
 tap.ok(isinstance(selftest(edge), str), "without the right to the keys: fails")
-redis("ACL", "SETUSER", "edge", "resetkeys", "~ticket:*")
+redis("ACL", "SETUSER", "edge", "resetkeys", "~ticket:*", "~queue:*")
 
 t = Ticket(redis, "gig").open()
 e = Ticket(edge, "gig")

@@ -2,6 +2,7 @@
 TAP, and a ticket as its callers see it.  Only the standard library."""
 
 import atexit
+import hashlib
 import os
 import shutil
 import signal
@@ -113,6 +114,8 @@ class Client:
         read = {"hash": lambda k: pairs(self("HGETALL", k)),
                 "string": lambda k: self("GET", k),
                 "stream": lambda k: self("XRANGE", k, "-", "+"),
+                "zset": lambda k: pairs(self("ZRANGE", k, 0, -1,
+                                             "WITHSCORES")),
                 "set": lambda k: sorted(self("SMEMBERS", k)),
                 "list": lambda k: self("LRANGE", k, 0, -1)}
         out = {}
@@ -228,8 +231,8 @@ class Ticket:
         return name_codes(reply)
 
     # book and cancel take (user, quantity or booking_id, {key=, lane=,
-    # not_after=})
-    def batch(self, script, head, commands, lanes=None):
+    # not_after=}); of a guarded batch `room` is the waiting room
+    def batch(self, script, head, commands, lanes=None, room=None):
         lanes = lanes or self.lanes
         keys = [self.key, self.buyers, self.rejected]
         keys += [self.outbox(lane) for lane in range(lanes)]
@@ -242,11 +245,24 @@ class Ticket:
                 key = len(keys)
             args += [user, more.get("lane", self.lane(user)), what,
                      more.get("not_after", FOREVER), key]
+        if room:
+            keys += [room.passes, room.room]
         return self.call(script, keys, args)
 
+    def guarded(self, room, *commands, lanes=None):
+        """book with (user, quantity, when the pass expires or 0, {...})"""
+        passes = " ".join(str(c[2]) for c in commands)
+        return self.booked(commands, self.batch(
+            "book", [0, passes], [(*c[:2], *c[3:]) for c in commands], lanes,
+            room))
+
     def book(self, *commands, max_backlog=0, lanes=None):
+        return self.booked(commands, self.batch("book", [max_backlog],
+                                                commands, lanes))
+
+    def booked(self, commands, reply):
         """a booking's number as ["BOOKED", seq, what is left after it]"""
-        got = self.results(self.batch("book", [max_backlog], commands, lanes))
+        got = self.results(reply)
         if isinstance(got[0], str):
             return got
         left, *results = got
@@ -357,6 +373,100 @@ class Ticket:
         """remaining + held, which is the capacity at every instant"""
         held = sum(int(v.split()[0]) for v in self.held().values())
         return int(self.hash("remaining")) + held
+
+
+class Room:
+    """One waiting room and its scripts.  Methods return replies without the
+    time, codes as names; `now` keeps the time."""
+
+    def __init__(self, redis, name, *tickets):
+        self.redis, self.name, self.tickets = redis, name, list(tickets)
+        self.room = "queue:room:{%s}" % name
+        self.line = "queue:{%s}" % name
+        self.passes = "queue:pass:z:{%s}" % name
+        self.keys = [self.room, self.line, self.passes]
+        self.now = None
+
+    def call(self, script, args, guards=False):
+        """guards: with the tickets that the room guards"""
+        keys = self.keys + [t.key for t in self.tickets if guards]
+        if guards:
+            args = [" ".join(t.name for t in self.tickets), *args]
+        reply = self.redis.script(script, keys, [self.name, *args])
+        self.now = reply[1]
+        return [CODES[reply[0]], *reply[2:]]
+
+    def enter(self, user, join=1, place=0):
+        return self.call("queue_enter", [user, join, place], True)
+
+    def status(self, user, place=0):
+        return self.enter(user, 0, place)
+
+    def advance(self, samples=0):
+        """the picture as a dict, or the reply that is none"""
+        reply = self.call("queue_advance", [samples], True)
+        if reply[0] != "OK":
+            return reply
+        return dict(zip(PICTURE, reply[1:], strict=True))
+
+    def leave(self, user):
+        return self.call("queue_leave", [user])
+
+    def define(self, who="admin", create=1, catalogue=None, seed="",
+               draw_hash=None, origin="", drawn=0, **values):
+        """the pairs as a dict after the code, or the reply that has none"""
+        if catalogue is None:
+            catalogue = self.redis.replid()
+        if draw_hash is None:
+            draw_hash = seed and hashlib.sha256(seed.encode()).hexdigest()
+        given = [values.pop(n, "") for n in DEFINITION]
+        assert not values, values
+        args = [who, create, catalogue, *given, seed, draw_hash, origin]
+        return self.named(self.call("queue_define",
+                                    args + [drawn] * (origin != "")))
+
+    def make(self, capacity=1, **values):
+        """defined, with its tickets; itself"""
+        names = " ".join(t.name for t in self.tickets)
+        got = self.define(capacity=capacity, tickets=names, **values)
+        assert got[0] == "CREATED", got
+        return self
+
+    def look(self):
+        return self.named(self.call("queue_room", []))
+
+    def named(self, reply):
+        if reply[0] not in ("OK", "CREATED"):
+            return reply
+        return [reply[0], pairs(reply[1:])]
+
+    def hash(self, field):
+        return self.redis("HGET", self.room, field)
+
+    def waiting(self):
+        return self.redis("ZRANGE", self.line, 0, -1)
+
+    def live(self):
+        """who has a pass, expired ones that nobody dropped yet among them"""
+        return self.redis("ZRANGE", self.passes, 0, -1)
+
+    def expire(self, *users):
+        """their passes are over"""
+        for user in users:
+            self.redis("ZADD", self.passes, "XX", self.now - 1, user)
+
+    def totals(self):
+        """0 when issued = live + used + expired + returned"""
+        issued, *ended = [int(self.hash(n)) for n in (
+            "issued", "used", "expired", "returned")]
+        return issued - sum(ended) - self.redis("ZCARD", self.passes)
+
+
+PICTURE = ("state waiting live left capacity pace rate lag more admitted issued "
+           "used expired returned tickets draw opens_at drawn draw_hash seed "
+           "pass_ttl head samples").split()
+DEFINITION = ("capacity rate share pass_ttl state tickets max_lag opens_at "
+              "draw").split()
 
 
 class Tap:

@@ -1,0 +1,75 @@
+-- Enters a room's line, or (join 0) only asks; repeats keep the place.
+-- KEYS  R, Q, Z, then K of each ticket in `tickets`
+-- ARGV  S, tickets (as R has them: names separated by one space), user,
+--       join 0/1, number of a signed place, or 0
+-- Returns {ADMITTED, now, expires (ms)}: a live pass, or one at once, as nobody
+--       waits and there is room
+--       {WAITING, now, number, score, rank (from 0), waiting, live}
+--       {NOT_WAITING, now, state}: join 0, and no place to restore
+--       {QUEUE_CLOSED, now, state}: closed, or draining and a newcomer
+--       {WRONG_TICKETS, now, tickets} {RECOVERING, now, 0}: no master
+--       {UNKNOWN_QUEUE, now, replid} (replid '': it is deleted)
+--       {REFUSED, now, message}: nothing was done
+-- Errors wrong arguments; a key of the wrong type
+-- Uses  prelude_queue.lua
+local user, join, place = ARGV[3], ARGV[4], tonumber(ARGV[5])
+if #ARGV ~= 5 or user == '' or not place or join ~= '0' and join ~= '1' then
+    return redis.error_reply('ERR wrong arguments')
+end
+local many = 2^22                       -- draw numbers are below, 1, 2, 3 ...
+local pass = tonumber(call('ZSCORE', Z, user))
+if pass and pass > now then return {ADMITTED, now, pass} end
+if room.state == 'closed' then return {QUEUE_CLOSED, now, room.state} end
+
+-- The score of a draw number: known from the beginning, so nothing is shuffled
+-- at the opening, and before every FIFO number.
+local function drawn(n)
+    local hash = redis.sha1hex(room.seed .. ':' .. format('%d', n))
+    return tonumber(string.sub(hash, 1, 7), 16) * many + n
+end
+
+-- The score of a place that this Redis has lost, else nil: one that it knows
+-- was used up or left, and gains nothing.
+local function restored(n)
+    if n >= 1 and n < many and room.draw == '1' then
+        local ahead = n > number('drawn')
+        if ahead then remember('drawn', n) end
+        if ahead or number('base') > number('origin') then return drawn(n) end
+    elseif n >= number('origin') and n < number('base') then
+        return n
+    elseif n >= many and n > number('number') then
+        remember('number', format('%d', n))
+        return n
+    end
+end
+
+local score = tonumber(call('ZSCORE', Q, user))
+if not score then
+    score = restored(place)
+    if not score and join == '0' then return {NOT_WAITING, now, room.state} end
+    if not score and room.state == 'draining' then
+        return {QUEUE_CLOSED, now, room.state}
+    end
+    local refused, expires
+    if not score and waiting == 0 and measure() > 0 then
+        refused, expires = admit({user})
+    else
+        if not score and draw == 1 and number('drawn') < many - 1 then
+            remember('drawn', number('drawn') + 1)
+            score = drawn(number('drawn'))
+        elseif not score then
+            score = number('number') + 1
+            remember('number', format('%d', score))
+        end
+        local added = try('ZADD', Q, score, user)
+        refused = type(added) == 'table' and added.err
+        waiting = waiting + 1
+    end
+    if refused then return {REFUSED, now, refused} end
+    if pass then remember('expired', number('expired') + 1) end
+    if pass and not expires then call('ZREM', Z, user) end
+    if #set > 2 then call(unpack(set)) end
+    if expires then return {ADMITTED, now, expires} end
+end
+local n = score < 2^50 and score % many or score
+return {WAITING, now, n, score, call('ZRANK', Q, user), waiting, live}
