@@ -64,6 +64,8 @@ end
 if same then return described(OK) end
 for i = 1, 11 do set[2 * i + 1], set[2 * i + 2] = kept[i], new[i] end
 if no then begin(set, origin, ARGV[17] or 0, old) end
+-- the mark is of other tickets
+if new[6] ~= old[6] then set[#set + 1], set[#set + 2] = 'mark', '' end
 set[#set + 1], set[#set + 2] = 'changed_by', ARGV[2]
 set[#set + 1], set[#set + 2] = 'changed_at', now
 -- UNLINK first: it needs no memory, and then HSET is not refused
