@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ngx_http_ticket_args.h"
+#include "ngx_http_ticket_pass.h"
 
 #define INPUT_MAX   1024
 #define CORPUS_MAX  2048
@@ -289,6 +290,50 @@ run_value(const char *data, size_t len)
     free(storage);
 }
 
+#define PASS_KEYS "k1 0123456789abcdefghijklmnopqrstuv\n"
+
+/* whatever is taken for a token is the one we would have made */
+static void
+run_pass(const char *data, size_t len)
+{
+    static const ticket_slice_t text = ticket_slice(PASS_KEYS), S = ticket_slice("concert"), user = ticket_slice("ann");
+    ticket_slice_t token = { data, len };
+    ticket_pass_keys_t keys;
+    const char *error;
+    unsigned line, kind;
+    uint64_t a, b;
+    char again[TICKET_PASS_TOKEN_MAX];
+
+    RULE(ticket_pass_keys_parse(&keys, text, &line, &error) == 0);
+    for (kind = TICKET_PASS_PASS; kind <= TICKET_PASS_PLACE; kind++) {
+        if (ticket_pass_verify(&keys, kind, S, user, token, &a, &b) == TICKET_PASS_OK) {
+            RULE(ticket_pass_sign(&keys, kind, S, user, a, b, again, sizeof(again)) == len);
+            RULE(memcmp(again, data, len) == 0);
+        }
+    }
+}
+
+static void
+run_keys(const char *data, size_t len)
+{
+    ticket_slice_t text = { data, len };
+    ticket_pass_keys_t keys;
+    const char *error = "";
+    unsigned line, i, j;
+    int rc = ticket_pass_keys_parse(&keys, text, &line, &error);
+
+    RULE((rc == 0) == (error == NULL));
+    RULE(line <= len);
+    for (i = 0; rc == 0 && i < keys.n; i++) {
+        RULE(inside(keys.keys[i].kid, data, len) && inside(keys.keys[i].secret, data, len));
+        RULE(keys.keys[i].kid.len >= 1 && keys.keys[i].kid.len <= TICKET_PASS_KID_MAX);
+        RULE(keys.keys[i].secret.len >= TICKET_PASS_SECRET_MIN && keys.keys[i].secret.len <= TICKET_PASS_SECRET_MAX);
+        for (j = 0; j < i; j++)
+            RULE(!ticket_slice_eq(keys.keys[j].kid, keys.keys[i].kid));
+    }
+    RULE(rc != 0 || (keys.n >= 1 && keys.n <= TICKET_PASS_KEYS_MAX));
+}
+
 #define EVENT(rest)                                                                                                   \
     "{\"specversion\":\"1.0\",\"id\":\"a@b:0:1-5\",\"source\":\"/ticket-office\",\"subject\":\"a@b\","                \
     "\"time\":\"2026-11-21T10:00:00.123Z\",\"datacontenttype\":\"application/json\"," rest
@@ -335,10 +380,21 @@ static const char *const seeds_value[] = {
     "a+b%20c", "1000000", "application/json; charset=\"utf-8\"; x=\"\\\";\"", "application/x-www-form-urlencoded",
 };
 
+static const char *const seeds_pass[] = {
+    "k1.1795255260123.1795255200123.Y29uY2VydA.YW5u.XpCqlcw_bGL567lDoTK4nqKrCwMcQlFjkK8uI5qa1wk",
+    "k1.1795255200123001.1795255200123.Y29uY2VydA.YW5u.FwejB2nRBB8LczsTcP_XYjCM1lKzdPBE4KtGMQU5KX8",
+};
+
+static const char *const seeds_keys[] = {
+    PASS_KEYS,
+    "# new\n\n  B-_9\t0123456789abcdefghijklmnopqrstuv \r\nold another/secret+of=more:than#32,characters!",
+};
+
 #define TARGET(name)  { #name, run_ ## name, seeds_ ## name, COUNT(seeds_ ## name) }
 
 static const target_t targets[] = {
     TARGET(decode), TARGET(unpack), TARGET(id), TARGET(name), TARGET(time), TARGET(json), TARGET(form), TARGET(value),
+    TARGET(pass), TARGET(keys),
 };
 
 /* pieces that a parser may trip over */
