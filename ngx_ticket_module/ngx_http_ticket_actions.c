@@ -8,6 +8,7 @@
 #include <ngx_http.h>
 #include "ngx_http_ticket_request.h"
 #include "ngx_http_ticket_event.h"
+#include "ngx_http_ticket_guard.h"
 
 
 static ngx_http_ticket_command_t *ngx_http_ticket_command_make(
@@ -34,6 +35,13 @@ ngx_http_ticket_action_command(ngx_http_ticket_ctx_t *ctx)
 {
     ngx_int_t                   rc;
     ngx_http_ticket_command_t  *command;
+
+    if (ctx->action == NGX_HTTP_TICKET_BOOK
+        && ngx_http_ticket_guarded(ctx->tlcf)
+        && ngx_http_ticket_guard(ctx) != NGX_OK)
+    {
+        return;
+    }
 
     if (ngx_http_ticket_begin(ctx) != NGX_OK) {
         ngx_http_ticket_fail(ctx, NGX_HTTP_TICKET_RESULT_UNAVAILABLE, NULL);
@@ -93,6 +101,7 @@ ngx_http_ticket_command_make(ngx_http_ticket_ctx_t *ctx)
     }
 
     command->quantity = ctx->args.quantity;
+    command->pass = ctx->pass;
     command->max_backlog = ctx->tlcf->max_backlog;
     command->deadline = ctx->deadline;
     command->handler = ngx_http_ticket_command_done;
@@ -290,6 +299,11 @@ ngx_http_ticket_command_refusal(ngx_http_ticket_ctx_t *ctx,
 
     case TICKET_CODE_NOT_OPEN:
         ngx_http_ticket_json_time(&text, "opens_at", command->booked_at);
+        break;
+
+    case TICKET_CODE_PASS_USED:
+    case TICKET_CODE_PASS_EXPIRED:
+        ngx_http_ticket_json_str(&text, "queue", &ctx->room);
         break;
 
     case TICKET_CODE_REJECTED:

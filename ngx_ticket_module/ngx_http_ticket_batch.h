@@ -38,6 +38,8 @@ struct ngx_http_ticket_command_s {
     ngx_str_t                         asked;    /* booking_id of a cancel */
     ngx_uint_t                        quantity;
     ngx_uint_t                        max_backlog;
+    uint64_t                          pass;     /* ms: its pass expires; 0:
+                                                   it needs none */
     uint64_t                          deadline; /* ngx_http_ticket_usec() */
     ngx_http_ticket_command_pt        handler;  /* called exactly once */
     void                             *data;

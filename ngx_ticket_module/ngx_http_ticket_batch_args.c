@@ -14,6 +14,10 @@ static void ngx_http_ticket_batch_arg_key(ngx_http_ticket_batches_t *batches,
     ngx_str_t *ticket, const char *suffix, size_t suffix_len);
 static void ngx_http_ticket_batch_arg_idem(ngx_http_ticket_batch_call_t *call,
     ngx_http_ticket_command_t *command);
+static void ngx_http_ticket_batch_arg_room(ngx_http_ticket_batches_t *batches,
+    ngx_str_t *ticket, const char *kind);
+static void ngx_http_ticket_batch_arg_passes(
+    ngx_http_ticket_batch_call_t *call);
 static void ngx_http_ticket_batch_arg(ngx_http_ticket_batches_t *batches,
     ngx_str_t *arg);
 static void ngx_http_ticket_batch_arg_number(
@@ -53,7 +57,11 @@ ngx_http_ticket_batch_room(ngx_http_ticket_batch_call_t *call)
     key = ngx_http_ticket_key_len(&call->node->sn.str,
                                   sizeof("outbox:") + NGX_INT_T_LEN);
 
-    size = (4 + call->node->lanes) * key + 4 * NGX_INT64_LEN;
+    size = (4 + call->node->lanes) * key
+           + 2 * ngx_http_ticket_room_key_len(&call->node->sn.str)
+           + 4 * NGX_INT64_LEN;
+
+    call->guarded = 0;
 
     for (q = ngx_queue_head(&call->commands);
          q != ngx_queue_sentinel(&call->commands);
@@ -63,7 +71,11 @@ ngx_http_ticket_batch_room(ngx_http_ticket_batch_call_t *call)
 
         size += key + sizeof("idem:::cancel:") + NGX_INT_T_LEN
                 + command->user.len + command->key.len
-                + 4 * NGX_INT64_LEN;
+                + 5 * NGX_INT64_LEN + 1;
+
+        if (command->pass) {
+            call->guarded = 1;
+        }
     }
 
     batches->argc = 0;
@@ -130,6 +142,13 @@ ngx_http_ticket_batch_keys(ngx_http_ticket_batch_call_t *call)
         }
     }
 
+    if (call->guarded) {
+        ngx_http_ticket_batch_arg_room(batches, ticket,
+                                       NGX_HTTP_TICKET_KEY_PASSES);
+        ngx_http_ticket_batch_arg_room(batches, ticket,
+                                       NGX_HTTP_TICKET_KEY_ROOM);
+    }
+
     return batches->argc;
 }
 
@@ -156,6 +175,10 @@ ngx_http_ticket_batch_arguments(ngx_http_ticket_batch_call_t *call)
 
     if (call->script == NGX_HTTP_TICKET_SCRIPT_book) {
         ngx_http_ticket_batch_arg_number(batches, command->max_backlog);
+    }
+
+    if (call->guarded) {
+        ngx_http_ticket_batch_arg_passes(call);
     }
 
     ngx_http_ticket_batch_arg_number(batches, call->n);
@@ -247,6 +270,57 @@ ngx_http_ticket_batch_arg_idem(ngx_http_ticket_batch_call_t *call,
                                 call->script == NGX_HTTP_TICKET_SCRIPT_book
                                 ? "book" : "cancel",
                                 &command->key);
+
+    arg.len = batches->last - arg.data;
+
+    ngx_http_ticket_batch_arg(batches, &arg);
+}
+
+
+static void
+ngx_http_ticket_batch_arg_room(ngx_http_ticket_batches_t *batches,
+    ngx_str_t *ticket, const char *kind)
+{
+    ngx_str_t  arg, room;
+
+    ngx_http_ticket_tag(ticket, &room);
+
+    arg.data = batches->last;
+
+    batches->last = ngx_http_ticket_room_key(batches->last, kind, &room);
+
+    arg.len = batches->last - arg.data;
+
+    ngx_http_ticket_batch_arg(batches, &arg);
+}
+
+
+/* when the pass of each command expires, in one string */
+
+static void
+ngx_http_ticket_batch_arg_passes(ngx_http_ticket_batch_call_t *call)
+{
+    ngx_str_t                   arg, digits;
+    ngx_queue_t                *q;
+    ngx_http_ticket_batches_t  *batches;
+    ngx_http_ticket_command_t  *command;
+
+    batches = call->batches;
+
+    arg.data = batches->last;
+
+    for (q = ngx_queue_head(&call->commands);
+         q != ngx_queue_sentinel(&call->commands);
+         q = ngx_queue_next(q))
+    {
+        if (batches->last != arg.data) {
+            *batches->last++ = ' ';
+        }
+
+        command = ngx_http_ticket_batch_command(q);
+
+        ngx_http_ticket_batch_number(batches, &digits, command->pass);
+    }
 
     arg.len = batches->last - arg.data;
 

@@ -16,10 +16,11 @@
 /* book, cancel, booking: the first of ngx_http_ticket_script_e */
 #define NGX_HTTP_TICKET_BATCH_KINDS   3
 
-/* keys: 3, outboxes, idempotency; arguments: 4, and 5 for each command */
+/* keys: 3, outboxes, idempotency, 2 of the room; arguments: 5, and 5 for each
+ * command */
 #define NGX_HTTP_TICKET_BATCH_ARGS                                            \
-    (3 + TICKET_LANES_MAX + NGX_HTTP_TICKET_BATCH_MAX                         \
-     + 4 + 5 * NGX_HTTP_TICKET_BATCH_MAX)
+    (3 + TICKET_LANES_MAX + NGX_HTTP_TICKET_BATCH_MAX + 2                     \
+     + 5 + 5 * NGX_HTTP_TICKET_BATCH_MAX)
 
 
 /* a ticket with commands under way, or remembered for its lanes */
@@ -78,6 +79,7 @@ typedef struct {
     uint64_t                          sent;
     unsigned                          again:1;  /* with the right lanes */
     unsigned                          sure:1;   /* after the catalogue */
+    unsigned                          guarded:1;    /* passes are needed */
 } ngx_http_ticket_batch_call_t;
 
 

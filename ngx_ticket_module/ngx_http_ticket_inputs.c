@@ -17,8 +17,6 @@ static ngx_http_ticket_result_e ngx_http_ticket_inputs_queue(
     ngx_http_ticket_ctx_t *ctx);
 static ngx_http_ticket_result_e ngx_http_ticket_inputs_key(
     ngx_http_ticket_ctx_t *ctx);
-static ngx_int_t ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
-    ngx_http_ticket_input_t *input, ngx_str_t *value);
 static unsigned ngx_http_ticket_inputs_fields(ngx_http_ticket_ctx_t *ctx);
 static ngx_http_ticket_result_e ngx_http_ticket_inputs_query(
     ngx_http_ticket_ctx_t *ctx, ticket_args_t *args, const char **detail);
@@ -44,7 +42,7 @@ ngx_http_ticket_inputs_directives(ngx_http_ticket_ctx_t *ctx,
 
     if (ngx_http_ticket_bit(ctx->action) & NGX_HTTP_TICKET_USER_ACTIONS) {
 
-        rc = ngx_http_ticket_inputs_value(ctx, tlcf->user, &ctx->user);
+        rc = ngx_http_ticket_input_value(ctx->request, tlcf->user, &ctx->user);
 
         if (rc == NGX_ERROR) {
             return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
@@ -67,7 +65,7 @@ ngx_http_ticket_inputs_directives(ngx_http_ticket_ctx_t *ctx,
 
     if (tlcf->name != NULL) {
 
-        rc = ngx_http_ticket_inputs_value(ctx, tlcf->name, &ctx->ticket);
+        rc = ngx_http_ticket_input_value(ctx->request, tlcf->name, &ctx->ticket);
 
         if (rc == NGX_ERROR) {
             return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
@@ -97,7 +95,7 @@ ngx_http_ticket_inputs_queue(ngx_http_ticket_ctx_t *ctx)
     ngx_int_t       rc;
     ticket_slice_t  slice;
 
-    rc = ngx_http_ticket_inputs_value(ctx, ctx->tlcf->queue, &ctx->room);
+    rc = ngx_http_ticket_input_value(ctx->request, ctx->tlcf->queue, &ctx->room);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
@@ -129,7 +127,7 @@ ngx_http_ticket_inputs_key(ngx_http_ticket_ctx_t *ctx)
     size_t     i;
     ngx_int_t  rc;
 
-    rc = ngx_http_ticket_inputs_value(ctx, ctx->tlcf->key, &ctx->key);
+    rc = ngx_http_ticket_input_value(ctx->request, ctx->tlcf->key, &ctx->key);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
@@ -149,10 +147,8 @@ ngx_http_ticket_inputs_key(ngx_http_ticket_ctx_t *ctx)
 }
 
 
-/* NGX_DECLINED: a % that begins nothing */
-
-static ngx_int_t
-ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
+ngx_int_t
+ngx_http_ticket_input_value(ngx_http_request_t *r,
     ngx_http_ticket_input_t *input, ngx_str_t *value)
 {
     u_char                     *storage;
@@ -166,10 +162,10 @@ ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
     }
 
     if (input->index == NGX_ERROR) {
-        return ngx_http_complex_value(ctx->request, &input->value, value);
+        return ngx_http_complex_value(r, &input->value, value);
     }
 
-    vv = ngx_http_get_flushed_variable(ctx->request, input->index);
+    vv = ngx_http_get_flushed_variable(r, input->index);
 
     if (vv == NULL || vv->not_found || vv->len == 0) {
         return NGX_OK;
@@ -182,7 +178,7 @@ ngx_http_ticket_inputs_value(ngx_http_ticket_ctx_t *ctx,
         return NGX_OK;
     }
 
-    storage = ngx_pnalloc(ctx->request->pool, value->len);
+    storage = ngx_pnalloc(r->pool, value->len);
     if (storage == NULL) {
         return NGX_ERROR;
     }
@@ -255,7 +251,7 @@ ngx_http_ticket_inputs_fields(ngx_http_ticket_ctx_t *ctx)
     switch (ctx->action) {
 
     case NGX_HTTP_TICKET_BOOK:
-        return TICKET_ARG_TICKET|TICKET_ARG_QUANTITY;
+        return TICKET_ARG_TICKET|TICKET_ARG_QUANTITY|TICKET_ARG_PASS;
 
     case NGX_HTTP_TICKET_CANCEL:
         return TICKET_ARG_TICKET|TICKET_ARG_BOOKING_ID;
@@ -311,6 +307,10 @@ ngx_http_ticket_inputs_query(ngx_http_ticket_ctx_t *ctx, ticket_args_t *args,
 
     if (ctx->tlcf->quantity != NULL) {
         fields &= ~TICKET_ARG_QUANTITY;
+    }
+
+    if (ctx->tlcf->pass != NULL || !ngx_http_ticket_guarded(ctx->tlcf)) {
+        fields &= ~TICKET_ARG_PASS;
     }
 
     storage = ngx_pnalloc(r->pool, r->args.len);
@@ -416,7 +416,7 @@ ngx_http_ticket_inputs_quantity(ngx_http_ticket_ctx_t *ctx,
     ticket_slice_t            slice;
     ngx_http_ticket_result_e  result;
 
-    rc = ngx_http_ticket_inputs_value(ctx, ctx->tlcf->quantity, &value);
+    rc = ngx_http_ticket_input_value(ctx->request, ctx->tlcf->quantity, &value);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;

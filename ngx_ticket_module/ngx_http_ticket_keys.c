@@ -3,27 +3,35 @@
 #include "ngx_http_ticket_keys.h"
 
 
-u_char *
-ngx_http_ticket_key(u_char *p, ngx_str_t *ticket, const char *suffix,
-    size_t suffix_len)
+void
+ngx_http_ticket_tag(ngx_str_t *ticket, ngx_str_t *tag)
 {
-    u_char     *at;
-    ngx_str_t   tag;
+    u_char  *at;
 
-    tag = *ticket;
+    *tag = *ticket;
 
     at = ngx_strlchr(ticket->data, ticket->data + ticket->len, '@');
 
     if (at != NULL) {
-        tag.data = at + 1;
-        tag.len = ticket->data + ticket->len - tag.data;
+        tag->data = at + 1;
+        tag->len = ticket->data + ticket->len - tag->data;
     }
+}
+
+
+u_char *
+ngx_http_ticket_key(u_char *p, ngx_str_t *ticket, const char *suffix,
+    size_t suffix_len)
+{
+    ngx_str_t  tag;
+
+    ngx_http_ticket_tag(ticket, &tag);
 
     p = ngx_cpymem(p, "ticket:{", sizeof("ticket:{") - 1);
     p = ngx_cpymem(p, tag.data, tag.len);
     *p++ = '}';
 
-    if (at != NULL) {
+    if (tag.len != ticket->len) {
         *p++ = ':';
         p = ngx_cpymem(p, ticket->data, ticket->len);
     }
@@ -32,6 +40,18 @@ ngx_http_ticket_key(u_char *p, ngx_str_t *ticket, const char *suffix,
         *p++ = ':';
         p = ngx_cpymem(p, suffix, suffix_len);
     }
+
+    return p;
+}
+
+
+u_char *
+ngx_http_ticket_room_key(u_char *p, const char *kind, ngx_str_t *room)
+{
+    p = ngx_cpymem(p, kind, ngx_strlen(kind));
+    *p++ = '{';
+    p = ngx_cpymem(p, room->data, room->len);
+    *p++ = '}';
 
     return p;
 }

@@ -22,8 +22,10 @@
 
 static void *ngx_http_ticket_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_ticket_init_main_conf(ngx_conf_t *cf, void *conf);
-static char *ngx_http_ticket_default_key(ngx_conf_t *cf,
+static char *ngx_http_ticket_default_inputs(ngx_conf_t *cf,
     ngx_http_ticket_main_conf_t *tmcf);
+static ngx_http_ticket_input_t *ngx_http_ticket_default_input(ngx_conf_t *cf,
+    const char *variable);
 static void *ngx_http_ticket_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_ticket_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -118,6 +120,20 @@ static ngx_command_t  ngx_http_ticket_commands[] = {
       ngx_http_ticket_conf_queue,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("ticket_pass_keys"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_ticket_conf_pass_keys,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ticket_pass"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ticket_conf_input,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ticket_loc_conf_t, pass),
       NULL },
 
     { ngx_string("ticket_queue_page"),
@@ -237,20 +253,34 @@ ngx_http_ticket_init_main_conf(ngx_conf_t *cf, void *conf)
         tmcf->zone->data = tmcf;
     }
 
-    return ngx_http_ticket_default_key(cf, tmcf);
+    return ngx_http_ticket_default_inputs(cf, tmcf);
 }
 
 
 static char *
-ngx_http_ticket_default_key(ngx_conf_t *cf, ngx_http_ticket_main_conf_t *tmcf)
+ngx_http_ticket_default_inputs(ngx_conf_t *cf,
+    ngx_http_ticket_main_conf_t *tmcf)
+{
+    tmcf->key = ngx_http_ticket_default_input(cf, "$http_idempotency_key");
+    tmcf->pass_header = ngx_http_ticket_default_input(cf,
+                                                      "$http_ticket_pass");
+    tmcf->pass_cookie = ngx_http_ticket_default_input(cf,
+                                                      "$cookie_ticket_pass");
+
+    return tmcf->key && tmcf->pass_header && tmcf->pass_cookie
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static ngx_http_ticket_input_t *
+ngx_http_ticket_default_input(ngx_conf_t *cf, const char *variable)
 {
     ngx_str_t  value;
 
-    ngx_str_set(&value, "$http_idempotency_key");
+    value.data = (u_char *) variable;
+    value.len = ngx_strlen(variable);
 
-    tmcf->key = ngx_http_ticket_conf_input_compile(cf, &value);
-
-    return tmcf->key ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return ngx_http_ticket_conf_input_compile(cf, &value);
 }
 
 
@@ -280,6 +310,7 @@ ngx_http_ticket_create_loc_conf(ngx_conf_t *cf)
     conf->key = NGX_CONF_UNSET_PTR;
     conf->redis = NGX_CONF_UNSET_PTR;
     conf->queue = NGX_CONF_UNSET_PTR;
+    conf->pass = NGX_CONF_UNSET_PTR;
     conf->queue_page = NGX_CONF_UNSET_PTR;
     conf->queue_bypass = NGX_CONF_UNSET_PTR;
     conf->queue_fail_open = NGX_CONF_UNSET_UINT;
@@ -307,6 +338,7 @@ ngx_http_ticket_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->max_backlog, prev->max_backlog,
                               NGX_HTTP_TICKET_MAX_BACKLOG);
 
+    ngx_conf_merge_ptr_value(conf->pass, prev->pass, NULL);
     ngx_conf_merge_ptr_value(conf->queue_page, prev->queue_page, NULL);
     ngx_conf_merge_ptr_value(conf->queue_bypass, prev->queue_bypass, NULL);
     ngx_conf_merge_uint_value(conf->queue_fail_open, prev->queue_fail_open, 0);
@@ -315,7 +347,11 @@ ngx_http_ticket_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_ticket_conf_queue_merge(cf, prev, conf);
+    if (ngx_http_ticket_conf_queue_merge(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_ticket_conf_pass_check(cf, conf);
 }
 
 

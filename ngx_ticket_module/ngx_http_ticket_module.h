@@ -13,6 +13,7 @@
 #include "ngx_http_ticket_redis.h"
 #include "ngx_http_ticket_batch.h"
 #include "ngx_http_ticket_kafka.h"
+#include "ngx_http_ticket_pass.h"
 
 
 /* the smallest ticket_zone, and the one made when none is given */
@@ -66,6 +67,9 @@ typedef struct {
     ngx_uint_t                        used;     /* some location answers */
     ngx_msec_t                        queue_tick;
     ngx_http_ticket_input_t          *key;      /* $http_idempotency_key */
+    ngx_http_ticket_input_t          *pass_header;  /* $http_ticket_pass */
+    ngx_http_ticket_input_t          *pass_cookie;  /* $cookie_ticket_pass */
+    ticket_pass_keys_t               *pass_keys;    /* NULL: none */
 
     /* set by the zone's init, in the master */
     ngx_http_ticket_shctx_t          *sh;
@@ -91,6 +95,7 @@ typedef struct {
 
     ngx_http_ticket_queue_mode_e      queue_mode;
     ngx_http_ticket_input_t          *queue;
+    ngx_http_ticket_input_t          *pass;
     ngx_http_complex_value_t         *queue_page;   /* NULL: none */
     ngx_http_complex_value_t         *queue_bypass;
     ngx_uint_t                        queue_fail_open;
@@ -128,6 +133,13 @@ char *ngx_http_ticket_conf_queue_merge(ngx_conf_t *cf,
 
 extern ngx_conf_enum_t  ngx_http_ticket_conf_queue_fails[];
 extern ngx_conf_post_t  ngx_http_ticket_conf_queue_tick_post;
+
+/* setter of "ticket_pass_keys", and whether a location lacks it;
+ * ngx_http_ticket_conf_pass.c */
+char *ngx_http_ticket_conf_pass_keys(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ticket_conf_pass_check(ngx_conf_t *cf,
+    ngx_http_ticket_loc_conf_t *conf);
 
 /* setter of "ticket", ngx_http_ticket_method.c */
 char *ngx_http_ticket_conf_ticket(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -102,6 +102,8 @@ ngx_http_ticket_reply_decided(ngx_http_ticket_command_t *command,
     case TICKET_CODE_CLOSED:
     case TICKET_CODE_PAUSED:
     case TICKET_CODE_PASS_REQUIRED:
+    case TICKET_CODE_PASS_USED:
+    case TICKET_CODE_PASS_EXPIRED:
     case TICKET_CODE_NOT_BOOKED:
     case TICKET_CODE_IDEMPOTENCY_MISMATCH:
     case TICKET_CODE_BACKLOG:

@@ -41,6 +41,8 @@ struct ngx_http_ticket_ctx_s {
     ngx_str_t                         ticket;   /* empty: a list is wanted */
     ngx_str_t                         user;
     ngx_str_t                         room;     /* the waiting room's name */
+    uint64_t                          pass;     /* ms: the pass expires; 0:
+                                                   none is needed */
     ngx_str_t                         key;      /* Idempotency-Key */
     ticket_args_t                     args;
     ngx_str_t                         body;
@@ -81,6 +83,11 @@ ngx_http_ticket_result_e ngx_http_ticket_inputs_directives(
     ngx_http_ticket_ctx_t *ctx, const char **detail);
 ngx_http_ticket_result_e ngx_http_ticket_inputs_arguments(
     ngx_http_ticket_ctx_t *ctx, const char **detail);
+
+/* What a directive says, decoded; empty: nothing, or there is no directive.
+ * NGX_DECLINED: a % that begins nothing.  NGX_ERROR: no memory. */
+ngx_int_t ngx_http_ticket_input_value(ngx_http_request_t *r,
+    ngx_http_ticket_input_t *input, ngx_str_t *value);
 
 /* sets ctx->deadline, once; NGX_DECLINED: this worker has no connection at
  * all */
@@ -132,6 +139,10 @@ ngx_str_t *ngx_http_ticket_first_action(ngx_uint_t actions);
 extern ngx_str_t  ngx_http_ticket_action_names[];
 
 #define ngx_http_ticket_bit(action)   ((ngx_uint_t) 1 << (action))
+
+/* there is a waiting room before what this location does */
+#define ngx_http_ticket_guarded(tlcf)                                         \
+    ((tlcf)->queue_mode >= NGX_HTTP_TICKET_QUEUE_ON)
 
 /* those that are a user's own */
 #define NGX_HTTP_TICKET_USER_ACTIONS                                          \

@@ -5,11 +5,15 @@ use lib 't/lib';
 use IO::Select;
 use TicketTest;
 use TicketNginx;
+use TicketRoom;
 use Test::More;
 
 my $nginx = TicketNginx->new;
 my $redis = 'ticket_redis redis://127.0.0.1/0;';
 my $user = 'ticket_user $http_x_user;';
+my $keys = 'ticket_pass_keys keys;';
+
+write_keys("$nginx->{root}/keys");
 
 
 # the line that has a directive of ours in it, or, of several, "<<<" behind it
@@ -66,6 +70,8 @@ my %directive = (
     ticket_idempotency_key => ['$request_id', 1, 1, 1],
     ticket_max_pending => ['10', 1, 0, 0],
     ticket_max_backlog => ['10', 1, 1, 1],
+    ticket_pass_keys => ['keys', 1, 0, 0],
+    ticket_pass => ['$http_x_pass', 1, 1, 1],
     ticket_queue => ['off', 0, 0, 1],
     ticket_queue_page => ['/waiting/', 1, 1, 1],
     ticket_queue_fail => ['open', 1, 1, 1],
@@ -297,7 +303,7 @@ refused('a gate without ticket_redis', $user . location('ticket_queue shop;'),
 refused('a nested location inherits a gate', $redis . server(
         "location /a/ {\nticket_queue shop; # <<<\nlocation /a/b/ { }\n}"),
         qr/"ticket_queue" needs "ticket_user"/);
-accepted('and may do without', "$redis $user" . server(
+accepted('and may do without', "$redis $user $keys" . server(
         'location /a/ { ticket_queue shop; location /a/b/ { ticket_queue off; } }'));
 refused('gate is no action', "$redis $user" . location('ticket gate;'), qr/unknown action "gate"/);
 
