@@ -36,4 +36,13 @@ struct dlq_arguments {
 /* EXIT_DIFFERENCES: not there, or not all of it could be done */
 int command_dlq(const struct conf *conf, const struct dlq_arguments *args);
 
+struct benchmark_arguments {
+    int seconds;                /* of each measurement */
+    int share;                  /* percent waiting rooms may use */
+};
+
+/* EXIT_DIFFERENCES: stopped by a signal.  Its tables in MySQL are its own. */
+int command_benchmark(const struct conf *conf,
+    const struct benchmark_arguments *args);
+
 #endif

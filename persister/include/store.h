@@ -29,6 +29,8 @@ struct store {
     struct row  *rows;
     uint32_t    *table;         /* hash of user and lane → row + 1 */
     size_t       table_size;
+    const char  *progress;      /* tables: others where it is only measured */
+    const char  *purchases;
     struct sql   sql;
     bool         overlap;       /* messages are taken while MySQL works */
     bool         impatient;     /* waits 1 s for a lock instead of 5 */

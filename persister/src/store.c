@@ -16,6 +16,8 @@
 bool
 store_init(struct store *store, uint32_t batch)
 {
+    store->progress = "lane_progress";
+    store->purchases = "purchases";
     store->table_size = 16;
     while (store->table_size < 2 * (size_t) batch)
         store->table_size *= 2;

@@ -50,8 +50,9 @@ store_fence(struct worker *w, const struct item *items, size_t n, bool *held)
         size_t some = n - i < STORE_FENCES ? n - i : STORE_FENCES;
         uint64_t matched;
         sql_reset(sql);
-        sql_add(sql, "UPDATE lane_progress FORCE INDEX (PRIMARY)"
-            " SET applied_seq=");
+        sql_add(sql, "UPDATE ");
+        sql_add(sql, w->store.progress);
+        sql_add(sql, " FORCE INDEX (PRIMARY) SET applied_seq=");
         fence_set(sql, &w->db, items + i, some);
         for (size_t k = 0; k < some; k++) {
             sql_add(sql, k == 0 ? " WHERE " : " OR ");
@@ -197,19 +198,18 @@ add_delete(struct sql *sql, struct db *db, const struct row *row)
 }
 
 static const struct {
-    const char *head, *tail;
+    const char *verb, *head, *tail;
     void      (*add)(struct sql *, struct db *, const struct row *);
 } statements[] = {
     /* a row that keeps its booking keeps its time */
-    { "INSERT INTO purchases"
-        " (user_id,ticket_name,quantity,booking_id,created_at) VALUES ",
+    { "INSERT INTO ", " (user_id,ticket_name,quantity,booking_id,created_at) VALUES ",
       " ON DUPLICATE KEY UPDATE"
         " created_at=IF(booking_id=VALUES(booking_id),created_at,"
         "VALUES(created_at)),"
         "quantity=VALUES(quantity),booking_id=VALUES(booking_id)",
       add_upsert },
     /* without the hint a small table is scanned, and locked, as a whole */
-    { "DELETE p FROM purchases p FORCE INDEX (uk_user_ticket)"
+    { "DELETE p FROM ", " p FORCE INDEX (uk_user_ticket)"
         " WHERE (user_id,ticket_name) IN (", ")",
       add_delete }
 };
@@ -242,6 +242,8 @@ write_rows(struct worker *w, size_t rows, bool deleted, size_t *written)
 
     for (*written = 0; i < rows; *written += n) {
         sql_reset(sql);
+        sql_add(sql, statements[deleted].verb);
+        sql_add(sql, store->purchases);
         sql_add(sql, statements[deleted].head);
         for (n = 0; i < rows && n < ROWS_MAX && sql->len < BYTES_MAX; i++) {
             if ((store->rows[i].record->holding == 0) != deleted)

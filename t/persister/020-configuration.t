@@ -143,7 +143,7 @@ refused("[kafka]\ntopic = a\ndlq_topic = a\n", "kafka.dlq_topic must not be kafk
 
 for args, sentence in [
     (["nonsense"], "there is no such command: nonsense"),
-    (["benchmark"], "there is no such command: benchmark"),
+    (["bench"], "there is no such command: bench"),
     (["explode", "now"], "there is no such command: explode"),
     (["migrate", "reconcile"], "one command at a time: reconcile"),
     (["--check", "migrate"], "--check stands alone"),

@@ -19,7 +19,7 @@ def check(path, code, name, *lines, **environment):
 
 
 good = conf(database)
-check(good, 2, "an empty database", "FAIL  mysql", "2 migrations are still to be run: ticket-persister migrate",
+check(good, 2, "an empty database", "FAIL  mysql", "3 migrations are still to be run: ticket-persister migrate",
       "ok    redis", "ok    kafka         not used (enabled = no)", f"ok    configuration {good}")
 equal(database("SHOW TABLES"), [], "and it is still empty")
 

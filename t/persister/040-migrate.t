@@ -5,8 +5,8 @@ import subprocess
 
 from base import CLEAN, PERSISTER, Database, conf, done, equal, free_port, has, ok, persister
 
-TABLES = ["dead_letters", "lane_progress", "lane_skipped", "late_events", "purchases", "reconcile_log",
-          "schema_migrations", "tickets", "void_bookings"]
+TABLES = ["benchmarks", "dead_letters", "lane_progress", "lane_skipped", "late_events", "purchases", "queues",
+          "reconcile_log", "schema_migrations", "tickets", "void_bookings"]
 
 
 def tables(database):
@@ -26,7 +26,7 @@ result = persister("-c", path, "migrate")
 equal((result.code, result.err), (0, ""), "again: nothing to do")
 equal(database("SELECT * FROM schema_migrations ORDER BY version"), record, "and nothing was recorded anew")
 
-database("DELETE FROM schema_migrations; DROP TABLE tickets, void_bookings; INSERT INTO purchases "
+database("DELETE FROM schema_migrations; DROP TABLE tickets, void_bookings, queues; INSERT INTO purchases "
          "(user_id, ticket_name, quantity, booking_id) VALUES ('ann', 'a', 1, 'a:0:1-1')")
 equal(persister("-c", path, "migrate").code, 0, "a migration that failed half-way is run again")
 equal(tables(database), TABLES, "and completes")

@@ -5,8 +5,8 @@ import re
 import subprocess
 import time
 
-from base import MYSQL_CLIENT, REDIS_DB, ROOT, Daemon, Database, Redis, conf, done, env, equal, lacks, ok, persister, stop, \
-    wait_for
+from base import MYSQL_CLIENT, REDIS_DB, ROOT, Daemon, Database, Redis, conf, done, env, equal, has, lacks, ok, \
+    persister, stop, wait_for
 from core import encode, event
 from dlq import put
 
@@ -14,6 +14,7 @@ with open(f"{ROOT}/persister/README.md", encoding="utf-8") as file:
     readme = file.read()
 rule = re.search(r"ACL SETUSER persister (.*?)\n\n", readme, re.S).group(1).replace("PASSWORD", "right").split()
 grant = re.search(r"on its database: `([A-Z, ]+)`", readme).group(1)
+scratch = re.search(r"also `([A-Z, ]+)` on `(\w+)` and `(\w+)`\. In Kafka", readme).groups()
 
 database = Database()
 redis = Redis()
@@ -73,6 +74,14 @@ try:
 
     redis("SET", "catalogue", "0" * 40)
     ok(wait_for(lambda: redis("GET", "catalogue") == redis.replid()), "the catalogue is kept")
+    result = persister("-c", path, "benchmark", "--seconds", "1")
+    equal(result.code, 3, "benchmark without the rights it needs")
+    has(result.err, "DROP command denied", "with MySQL's sentence")
+    for table in scratch[1:]:
+        administer(f"GRANT {scratch[0]} ON `{database.name}`.`{table}` TO '{USER}'@'127.0.0.1'")
+    result = persister("-c", path, "benchmark", "--seconds", "1")
+    equal((result.code, result.err), (0, ""), "benchmark with them")
+
     result = persister("-c", path, "reconcile")
     equal((result.code, result.out.splitlines()[-1].split(";")[0]), (0, "1 ticket: 1 equal, 0 different, 0 not comparable"),
           "reconcile")
