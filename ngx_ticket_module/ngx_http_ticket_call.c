@@ -13,9 +13,17 @@
 
 #define NGX_HTTP_TICKET_CALL_INTS    (NGX_HTTP_TICKET_CALL_ARGS               \
                                       * NGX_INT64_LEN)
+#define NGX_HTTP_TICKET_CALL_KEY_MAX                                          \
+    (sizeof("ticket:{}:") - 1 + 2 * TICKET_ID_MAX)
 #define NGX_HTTP_TICKET_CALL_SUFFIX  sizeof("outbox:0")
 
 
+static ngx_http_ticket_call_t *ngx_http_ticket_call_make(
+    ngx_http_ticket_main_conf_t *tmcf, ngx_http_ticket_redis_conf_t *conf,
+    ngx_str_t *ticket, size_t size, ngx_http_ticket_call_pt handler,
+    void *data);
+static void ngx_http_ticket_call_tickets(ngx_http_ticket_call_t *call,
+    ngx_str_t *tickets);
 static void ngx_http_ticket_call_unwait(ngx_http_ticket_ctx_t *ctx);
 static void ngx_http_ticket_call_started(void *data);
 static void ngx_http_ticket_call_done(void *data,
@@ -100,12 +108,110 @@ ngx_http_ticket_call_create(ngx_http_ticket_main_conf_t *tmcf,
     ngx_http_ticket_redis_conf_t *conf, ngx_str_t *ticket,
     ngx_http_ticket_call_pt handler, void *data)
 {
+    return ngx_http_ticket_call_make(tmcf, conf, ticket,
+               NGX_HTTP_TICKET_CALL_KEYS
+               * ngx_http_ticket_key_len(ticket, NGX_HTTP_TICKET_CALL_SUFFIX),
+               handler, data);
+}
+
+
+ngx_http_ticket_call_t *
+ngx_http_ticket_call_room(ngx_http_ticket_main_conf_t *tmcf,
+    ngx_http_ticket_redis_conf_t *conf, ngx_str_t *room, ngx_str_t *tickets,
+    ngx_http_ticket_call_pt handler, void *data)
+{
     size_t                   size;
+    u_char                  *p;
+    ngx_str_t                copy;
+    ngx_uint_t               i;
     ngx_http_ticket_call_t  *call;
 
-    size = ticket->len + NGX_HTTP_TICKET_CALL_INTS
-           + NGX_HTTP_TICKET_CALL_KEYS
-             * ngx_http_ticket_key_len(ticket, NGX_HTTP_TICKET_CALL_SUFFIX);
+    static const char  *kinds[] = {
+        NGX_HTTP_TICKET_KEY_ROOM,
+        NGX_HTTP_TICKET_KEY_LINE,
+        NGX_HTTP_TICKET_KEY_PASSES
+    };
+
+    size = 3 * ngx_http_ticket_room_key_len(room);
+
+    if (tickets != NULL) {
+        size += tickets->len
+                + NGX_HTTP_TICKET_CALL_ROOM * NGX_HTTP_TICKET_CALL_KEY_MAX;
+    }
+
+    call = ngx_http_ticket_call_make(tmcf, conf, room, size, handler, data);
+
+    if (call == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < 3; i++) {
+        p = call->pos;
+        call->pos = ngx_http_ticket_room_key(p, kinds[i], room);
+        ngx_http_ticket_call_str(call, (char *) p, call->pos - p);
+    }
+
+    call->nkeys = 3;
+
+    if (tickets != NULL) {
+        copy.data = call->pos;
+        copy.len = tickets->len;
+        call->pos = ngx_cpymem(call->pos, tickets->data, tickets->len);
+
+        ngx_http_ticket_call_tickets(call, &copy);
+    }
+
+    ngx_http_ticket_call_str(call, (char *) call->ticket.data,
+                             call->ticket.len);
+
+    if (tickets != NULL) {
+        ngx_http_ticket_call_str(call, (char *) copy.data, copy.len);
+    }
+
+    return call;
+}
+
+
+/* the script compares the list with its own before it looks at the keys */
+
+static void
+ngx_http_ticket_call_tickets(ngx_http_ticket_call_t *call, ngx_str_t *tickets)
+{
+    u_char      *p, *last, *space;
+    ngx_str_t    name;
+    ngx_uint_t   i;
+
+    name.data = tickets->data;
+    last = tickets->data + tickets->len;
+
+    for (i = 0; name.data < last && i < NGX_HTTP_TICKET_CALL_ROOM; i++) {
+
+        space = ngx_strlchr(name.data, last, ' ');
+        name.len = (space ? space : last) - name.data;
+
+        if (name.len > TICKET_ID_MAX) {
+            break;
+        }
+
+        p = call->pos;
+        call->pos = ngx_http_ticket_key(p, &name, NULL, 0);
+        call->nkeys++;
+
+        ngx_http_ticket_call_str(call, (char *) p, call->pos - p);
+
+        name.data += name.len + 1;
+    }
+}
+
+
+static ngx_http_ticket_call_t *
+ngx_http_ticket_call_make(ngx_http_ticket_main_conf_t *tmcf,
+    ngx_http_ticket_redis_conf_t *conf, ngx_str_t *ticket, size_t size,
+    ngx_http_ticket_call_pt handler, void *data)
+{
+    ngx_http_ticket_call_t  *call;
+
+    size += ticket->len + NGX_HTTP_TICKET_CALL_INTS;
 
     call = ngx_alloc(sizeof(ngx_http_ticket_call_t) + size, ngx_cycle->log);
     if (call == NULL) {
@@ -183,7 +289,7 @@ ngx_http_ticket_call_send(ngx_http_ticket_call_t *call, ngx_uint_t script)
     if (redis == NULL) {
         rc = NGX_DECLINED;
 
-    } else if (tmcf->calls >= tmcf->max_pending) {
+    } else if (tmcf->calls >= tmcf->max_pending && !call->own) {
         rc = NGX_BUSY;
 
     } else if (script == NGX_HTTP_TICKET_SCRIPTS) {
@@ -283,7 +389,8 @@ ngx_http_ticket_call_done(void *data, ngx_http_ticket_outcome_t outcome,
         call->reply = reply;
         call->result = ngx_http_ticket_call_result(call);
 
-        if (call->result == NGX_HTTP_TICKET_RESULT_UNKNOWN_TICKET
+        if ((call->result == NGX_HTTP_TICKET_RESULT_UNKNOWN_TICKET
+             || call->result == NGX_HTTP_TICKET_RESULT_UNKNOWN_QUEUE)
             && ngx_http_ticket_call_again(call) == NGX_OK)
         {
             return;
@@ -340,6 +447,7 @@ ngx_http_ticket_call_result(ngx_http_ticket_call_t *call)
         return NGX_HTTP_TICKET_RESULT_RECOVERING;
 
     case TICKET_CODE_UNKNOWN_TICKET:
+    case TICKET_CODE_UNKNOWN_QUEUE:
         return ngx_http_ticket_call_unknown(call);
 
     case TICKET_CODE_REFUSED:
@@ -352,7 +460,7 @@ ngx_http_ticket_call_result(ngx_http_ticket_call_t *call)
 }
 
 
-/* no hash: no ticket, but only while Redis is known to have them all */
+/* no hash: no ticket or room, but only while Redis is known to have them all */
 
 static ngx_http_ticket_result_e
 ngx_http_ticket_call_unknown(ngx_http_ticket_call_t *call)
@@ -370,7 +478,7 @@ ngx_http_ticket_call_unknown(ngx_http_ticket_call_t *call)
         return NGX_HTTP_TICKET_RESULT_RECOVERING;
     }
 
-    return NGX_HTTP_TICKET_RESULT_UNKNOWN_TICKET;
+    return ngx_http_ticket_result_of_code(call->code);
 }
 
 

@@ -13,8 +13,11 @@
 #include "ngx_http_ticket_request.h"
 
 
-#define NGX_HTTP_TICKET_CALL_ARGS    16
-#define NGX_HTTP_TICKET_CALL_KEYS    3
+#define NGX_HTTP_TICKET_CALL_ARGS    32     /* keys, too */
+#define NGX_HTTP_TICKET_CALL_KEYS    3      /* of the ticket */
+
+/* a room guards at most so many tickets */
+#define NGX_HTTP_TICKET_CALL_ROOM    16
 
 
 typedef struct ngx_http_ticket_call_s  ngx_http_ticket_call_t;
@@ -38,6 +41,8 @@ struct ngx_http_ticket_call_s {
 
     ngx_uint_t                        script;
     unsigned                          sure:1;   /* sent after the catalogue */
+    unsigned                          own:1;    /* not of a request: sent
+                                                   even when they are many */
     ngx_uint_t                        nkeys;
     ngx_uint_t                        argc;
     const char                       *argv[NGX_HTTP_TICKET_CALL_ARGS];
@@ -57,6 +62,14 @@ ngx_int_t ngx_http_ticket_call_begin(ngx_http_ticket_ctx_t *ctx,
 ngx_http_ticket_call_t *ngx_http_ticket_call_create(
     ngx_http_ticket_main_conf_t *tmcf, ngx_http_ticket_redis_conf_t *conf,
     ngx_str_t *ticket, ngx_http_ticket_call_pt handler, void *data);
+
+/* The same for a script about a waiting room, with its keys and the first
+ * arguments: R Q Z, K of each of `tickets` (names with one space between
+ * them); the room's name and `tickets`.  tickets: NULL leaves them out. */
+ngx_http_ticket_call_t *ngx_http_ticket_call_room(
+    ngx_http_ticket_main_conf_t *tmcf, ngx_http_ticket_redis_conf_t *conf,
+    ngx_str_t *room, ngx_str_t *tickets, ngx_http_ticket_call_pt handler,
+    void *data);
 
 /* the arguments in their order; strings are not copied before it is sent */
 void ngx_http_ticket_call_key(ngx_http_ticket_call_t *call,

@@ -14,12 +14,6 @@
 #define NGX_HTTP_TICKET_TICK_MAX   60000
 
 
-#define NGX_HTTP_TICKET_QUEUE_ACTIONS                                         \
-    (ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE)                               \
-     | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE_EVENTS)                      \
-     | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE_ADMIN))
-
-
 static char *ngx_http_ticket_conf_queue_tick(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_ticket_conf_queue_gate(ngx_conf_t *cf,
@@ -59,6 +53,7 @@ ngx_http_ticket_conf_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ticket_module);
     tmcf->used = 1;
+    tmcf->queues = 1;
 
     tlcf->file = cf->conf_file->file.name.data;
     tlcf->line = cf->conf_file->line;

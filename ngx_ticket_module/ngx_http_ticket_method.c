@@ -122,6 +122,10 @@ ngx_http_ticket_conf_ticket(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ticket_module);
     tmcf->used = 1;
 
+    if (tlcf->actions & NGX_HTTP_TICKET_QUEUE_ACTIONS) {
+        tmcf->queues = 1;
+    }
+
     tlcf->file = cf->conf_file->file.name.data;
     tlcf->line = cf->conf_file->line;
 

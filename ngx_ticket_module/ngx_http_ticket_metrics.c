@@ -6,6 +6,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_http_ticket_request.h"
+#include "ngx_http_ticket_metrics.h"
+#include "ngx_http_ticket_queue_metrics.h"
 
 
 #define NGX_HTTP_TICKET_DURATION    "ticket_edge_request_duration_seconds"
@@ -28,8 +30,6 @@ typedef struct {
 } ngx_http_ticket_sums_t;
 
 
-static void ngx_http_ticket_metrics_family(ngx_http_ticket_text_t *text,
-    const char *name, const char *type, const char *help);
 static void ngx_http_ticket_metrics_requests(ngx_http_ticket_text_t *text,
     ngx_http_ticket_shctx_t *sh);
 static void ngx_http_ticket_metrics_counters(ngx_http_ticket_text_t *text,
@@ -38,8 +38,6 @@ static void ngx_http_ticket_metrics_kafka(ngx_http_ticket_text_t *text,
     ngx_http_ticket_shctx_t *sh);
 static void ngx_http_ticket_metrics_gauges(ngx_http_ticket_text_t *text,
     ngx_http_ticket_main_conf_t *tmcf);
-static void ngx_http_ticket_metrics_gauge(ngx_http_ticket_text_t *text,
-    const char *name, const char *help, ngx_uint_t value);
 static void ngx_http_ticket_metrics_workers(ngx_http_ticket_shctx_t *sh,
     ngx_http_ticket_sums_t *sums);
 static void ngx_http_ticket_metrics_seconds(ngx_http_ticket_text_t *text,
@@ -113,13 +111,14 @@ ngx_http_ticket_action_metrics(ngx_http_ticket_ctx_t *ctx)
     ngx_http_ticket_metrics_counters(&text, sh);
     ngx_http_ticket_metrics_kafka(&text, sh);
     ngx_http_ticket_metrics_gauges(&text, tmcf);
+    ngx_http_ticket_queue_metrics(&text, tmcf);
 
     ngx_http_ticket_answer(ctx, NGX_HTTP_TICKET_RESULT_UP,
                            &ngx_http_ticket_type_metrics, &text);
 }
 
 
-static void
+void
 ngx_http_ticket_metrics_family(ngx_http_ticket_text_t *text, const char *name,
     const char *type, const char *help)
 {
@@ -244,7 +243,7 @@ ngx_http_ticket_metrics_gauges(ngx_http_ticket_text_t *text,
 }
 
 
-static void
+void
 ngx_http_ticket_metrics_gauge(ngx_http_ticket_text_t *text, const char *name,
     const char *help, ngx_uint_t value)
 {
@@ -254,6 +253,14 @@ ngx_http_ticket_metrics_gauge(ngx_http_ticket_text_t *text, const char *name,
 
 
 /* what a worker that was killed left behind is not there any more */
+
+ngx_uint_t
+ngx_http_ticket_metrics_alive(ngx_http_ticket_worker_t *worker)
+{
+    return worker->pid != 0
+           && (kill((pid_t) worker->pid, 0) != -1 || ngx_errno != NGX_ESRCH);
+}
+
 
 static void
 ngx_http_ticket_metrics_workers(ngx_http_ticket_shctx_t *sh,
@@ -268,9 +275,7 @@ ngx_http_ticket_metrics_workers(ngx_http_ticket_shctx_t *sh,
 
         worker = &sh->workers[i];
 
-        if (worker->pid == 0
-            || (kill((pid_t) worker->pid, 0) == -1 && ngx_errno == NGX_ESRCH))
-        {
+        if (!ngx_http_ticket_metrics_alive(worker)) {
             continue;
         }
 

@@ -7,6 +7,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_ticket_request.h"
+#include "ngx_http_ticket_room.h"
 
 
 #define NGX_HTTP_TICKET_MAX_PENDING   4096
@@ -495,6 +496,10 @@ ngx_http_ticket_init_process(ngx_cycle_t *cycle)
         conf->batches = ngx_http_ticket_batches_create(cycle, conf->redis,
                                                        tmcf->max_pending,
                                                        tmcf->sh);
+
+        if (tmcf->queues) {
+            conf->rooms = ngx_http_ticket_rooms_create(cycle, tmcf, conf);
+        }
     }
 
     return NGX_OK;
@@ -531,6 +536,11 @@ ngx_http_ticket_exit_process(ngx_cycle_t *cycle)
         if (confs[i]->redis != NULL) {
             ngx_http_ticket_redis_destroy(confs[i]->redis);
             confs[i]->redis = NULL;
+        }
+
+        if (confs[i]->rooms != NULL) {
+            ngx_http_ticket_rooms_destroy(confs[i]->rooms);
+            confs[i]->rooms = NULL;
         }
     }
 

@@ -65,6 +65,7 @@ typedef struct {
     ngx_http_ticket_kafka_conf_t      kafka;
     ngx_uint_t                        max_pending;
     ngx_uint_t                        used;     /* some location answers */
+    ngx_uint_t                        queues;   /* some location has a room */
     ngx_msec_t                        queue_tick;
     ngx_http_ticket_input_t          *key;      /* $http_idempotency_key */
     ngx_http_ticket_input_t          *pass_header;  /* $http_ticket_pass */

@@ -56,6 +56,7 @@ typedef struct {
     /* this worker's */
     struct ngx_http_ticket_redis_s   *redis;
     struct ngx_http_ticket_batches_s *batches;
+    struct ngx_http_ticket_rooms_s   *rooms;    /* NULL: no location has any */
 } ngx_http_ticket_redis_conf_t;
 
 

@@ -144,6 +144,12 @@ extern ngx_str_t  ngx_http_ticket_action_names[];
 #define ngx_http_ticket_guarded(tlcf)                                         \
     ((tlcf)->queue_mode >= NGX_HTTP_TICKET_QUEUE_ON)
 
+/* those about a waiting room */
+#define NGX_HTTP_TICKET_QUEUE_ACTIONS                                         \
+    (ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE)                               \
+     | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE_EVENTS)                      \
+     | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE_ADMIN))
+
 /* those that are a user's own */
 #define NGX_HTTP_TICKET_USER_ACTIONS                                          \
     (ngx_http_ticket_bit(NGX_HTTP_TICKET_BOOK)                                \

@@ -18,6 +18,11 @@ const ngx_uint_t  ngx_http_ticket_batch_bounds[NGX_HTTP_TICKET_BUCKETS - 1] = {
     1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64
 };
 
+const ngx_uint_t  ngx_http_ticket_wait_bounds[NGX_HTTP_TICKET_BUCKETS - 1] = {
+    1000, 2000, 5000, 10000, 20000, 30000, 60000, 120000, 300000, 600000,
+    1200000, 1800000, 3600000, 7200000, 14400000, 28800000
+};
+
 
 ngx_int_t
 ngx_http_ticket_shm_init(ngx_shm_zone_t *zone, void *old)

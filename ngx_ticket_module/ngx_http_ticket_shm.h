@@ -34,6 +34,17 @@ typedef struct {
     ngx_atomic_t                      redis_up;     /* ready connections */
     ngx_atomic_t                      redis_all;    /* configured ones */
     ngx_atomic_t                      kafka_queued; /* not yet delivered */
+
+    ngx_atomic_t                      queue_streams;
+
+    /* sums over all rooms; of worker 0 alone, 0 in the others */
+    ngx_atomic_t                      queue_waiting;
+    ngx_atomic_t                      queue_live;   /* passes */
+    ngx_atomic_t                      queue_pace;   /* 0.001 a second */
+    ngx_atomic_t                      queue_issued; /* passes so far */
+    ngx_atomic_t                      queue_used;
+    ngx_atomic_t                      queue_expired;
+    ngx_atomic_t                      queue_returned;
 } ngx_http_ticket_worker_t;
 
 
@@ -62,6 +73,8 @@ typedef struct {
     ngx_atomic_t                      kafka_dropped;    /* not even queued */
     ngx_atomic_t                      kafka_rebuilt;    /* fatal errors */
 
+    ngx_http_ticket_histogram_t       queue_wait;   /* ms */
+
     ngx_http_ticket_worker_t          workers[NGX_MAX_PROCESSES];
 
     ngx_http_ticket_cache_t           cache;    /* under the zone's mutex */
@@ -71,6 +84,7 @@ typedef struct {
 /* upper bounds of the buckets but the last; value in the histogram's unit */
 extern const ngx_uint_t  ngx_http_ticket_usec_bounds[];    /* latency, rtt */
 extern const ngx_uint_t  ngx_http_ticket_batch_bounds[];   /* commands */
+extern const ngx_uint_t  ngx_http_ticket_wait_bounds[];    /* ms */
 
 void ngx_http_ticket_histogram_observe(ngx_http_ticket_histogram_t *h,
     const ngx_uint_t *bounds, ngx_uint_t value);
