@@ -5,7 +5,7 @@ before a buyer does."""
 import os
 import re
 
-from redis_test import ROOT, RedisError, Server, Tap, Ticket
+from redis_test import ROOT, RedisError, Room, Server, Tap, Ticket
 
 tap = Tap()
 server = Server("--maxmemory-policy", "noeviction")
@@ -79,6 +79,16 @@ tap.eq((e.ticket()[0], e.booking("x")[0][0], e.bookings()[0]),
        ("OK", "NOT_BOOKED", "OK"), "... reads")
 tap.eq(e.define(capacity=5, catalogue=replid)[0], "OK", "... defines")
 tap.eq(e.ack(3, epoch=1), ["OK", 3], "... acknowledges")
+q = Room(edge, "gig", e).make(capacity=1, catalogue=replid)
+tap.ok(True, "... makes a waiting room")
+tap.eq([q.enter(u)[0] for u in "ab"], ["ADMITTED", "WAITING"], "... lets enter")
+tap.eq(e.guarded(q, ("a", 1, q.enter("a")[1]))[0][0], "BOOKED",
+       "... takes a pass")
+tap.eq((q.advance(1)["admitted"], q.leave("b")[0], q.look()[0]),
+       (1, "LEFT", "OK"), "... lets in, out, and see")
+tap.eq(q.define(state="deleted", catalogue=replid)[0], "OK", "... deletes it")
+e.undo("a")
+e.ack(5, epoch=1)
 tap.eq(e.delete()[0], "OK", "... deletes")
 redis("HDEL", t.key, "history")
 e.claim()

@@ -2,7 +2,7 @@
 """Each script takes the documented number of keys and arguments and refuses
 any other, having done nothing."""
 
-from redis_test import FOREVER, Server, Tap, Ticket
+from redis_test import FOREVER, Room, Server, Tap, Ticket
 
 tap = Tap()
 server = Server()
@@ -11,6 +11,8 @@ t = Ticket(redis, "gig").open()
 t.sell("ann")
 replid = redis.replid()
 K, B, R, O = t.key, t.buyers, t.rejected, t.outbox()
+q = Room(redis, "gig", t).make()
+guards = q.keys + [K]
 scratch = ["ticket:{:selftest}:" + k
            for k in ("hash", "stream", "string", "zset")]
 
@@ -27,6 +29,11 @@ documented = {
     "claim": ([K], [t.name, "token"]),
     "open": (t.open_keys(2), [t.name, "token", replid, 2, 0, 0, 9, 1, 1,
                               "open", "", ""]),
+    "queue_enter": (guards, [q.name, t.name, "ann", 1, 0]),
+    "queue_advance": (guards, [q.name, t.name, 0]),
+    "queue_leave": (q.keys, [q.name, "ann"]),
+    "queue_room": (q.keys, [q.name]),
+    "queue_define": (q.keys, [q.name, "joe", 0, replid, *[""] * 12]),
     "selftest": (scratch, ["nonce"]),
 }
 for name, (keys, args) in documented.items():
@@ -58,4 +65,30 @@ for name, (keys, args) in documented.items():
     got = redis.script(name, keys, args)
     tap.ok(isinstance(got[0], int) and got[1] > 10 ** 12,
            name + ": the documented number gives a code and the time")
+
+
+def refuses(name, keys, args, title):
+    before = redis.dump()
+    tap.has(redis.script_error(name, keys, args), "wrong arguments", title)
+    tap.eq(redis.dump(), before, "... and nothing was done")
+
+
+# of a guarded batch two more keys and one more argument, for each command
+keys, command = [K, B, R, O, q.passes, q.room], ["x", 0, 1, FOREVER, 0]
+for passes, n in (("", 1), ("0 0", 1), ("0", 2), ("x", 1)):
+    refuses("book", keys, [t.name, 1, 0, passes, n, *command * n],
+            "book: %d commands with the passes %r" % (n, passes))
+refuses("book", keys[:4], [t.name, 1, 0, "0", 1, *command],
+        "book: passes without the room")
+refuses("book", keys, [t.name, 1, 0, "0", 2, *command], "book: another n")
+tap.eq(redis.script("book", keys, [t.name, 1, 0, "0", 1, *command])[0], 0,
+       "book: what is documented")
+for user, join, place in (("", 1, 0), ("x", 2, 0), ("x", "", 0), ("x", 1, ""),
+                          ("x", 1, "y")):
+    refuses("queue_enter", guards, [q.name, t.name, user, join, place],
+            "queue_enter: %r %r %r" % (user, join, place))
+for more in (["x"], ["x", 5], [5], [5, "x"], [5, 6, 7]):
+    refuses("queue_define", q.keys,
+            [q.name, "joe", 1, replid, *[""] * 11, *more],
+            "queue_define: %r as origin and drawn" % more)
 tap.done()
