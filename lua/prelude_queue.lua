@@ -9,17 +9,19 @@ for _ in string.gmatch(ARGV[2] or '', '%S+') do guarded = guarded + 1 end
 if #ARGV < 3 or #KEYS ~= 3 + guarded then
     return redis.error_reply('ERR wrong arguments')
 end
-local fields = {'state', 'tickets', 'capacity', 'rate', 'share', 'rows_per_s',
-    'pass_ttl', 'max_lag', 'opens_at', 'draw', 'drawn', 'draw_hash', 'seed',
-    'origin', 'base', 'number', 'issued', 'used', 'expired', 'returned',
-    'tokens', 'tokens_at', 'pace', 'pace_at', 'pace_n', 'mark', 'mark_at'}
-local room, id = call('HMGET', R, unpack(fields)), replid()
-for i = 1, #fields do room[fields[i]] = room[i] or '' end
+local room = call('HMGET', R, 'state', 'tickets', 'draw', 'opens_at')
+room.state, room.tickets, room.draw, room.opens_at = unpack(room, 1, 4)
+local id = replid()
 if not id then return {RECOVERING, now, 0} end
-if not room[1] then return {UNKNOWN_QUEUE, now, id} end
+if not room.state then return {UNKNOWN_QUEUE, now, id} end
 if room.state == 'deleted' then return {UNKNOWN_QUEUE, now, ''} end
 if room.tickets ~= ARGV[2] then return {WRONG_TICKETS, now, room.tickets} end
 
+-- More of the room is read when it is needed: half of what a call would cost.
+local function learn(...)
+    local names, values = {...}, call('HMGET', R, ...)
+    for i = 1, #names do room[names[i]] = values[i] or '' end
+end
 local function number(name) return tonumber(room[name]) or 0 end
 local opens_at, draw = number('opens_at'), 0    -- 1 collecting, 2 drawn
 if room.draw == '1' then draw = now < opens_at and 1 or 2 end
@@ -58,6 +60,8 @@ end
 -- How many may be admitted: by capacity, what is left, rate, and by how long
 -- the events of the moment of the mark have waited to be stored.
 local function measure()
+    learn('capacity', 'rate', 'share', 'rows_per_s', 'pass_ttl', 'max_lag',
+          'tokens', 'tokens_at', 'mark', 'mark_at', 'issued')
     local marks, stored, old = {}, true, string.gmatch(room.mark, '[^,]+')
     if guarded > 0 then left = 0 end
     for i = 1, guarded do
@@ -93,8 +97,8 @@ local function measure()
     return max(0, floor(free * factor + 0.5))
 end
 
--- Gives passes, the only write that may be refused; returns the error, if any,
--- and when they expire.
+-- Gives passes, after measure() and with the pace known: the only write that
+-- may be refused.  Returns the error, if any, and when they expire.
 local function admit(names)
     local expires = now + number('pass_ttl')
     local add = {'ZADD', Z}

@@ -17,6 +17,8 @@
 if #ARGV ~= 3 then return redis.error_reply('ERR wrong arguments') end
 local most, window = 1000, 10000        -- in one call; of the pace, ms
 
+learn('drawn', 'draw_hash', 'seed', 'used', 'expired', 'returned', 'pace',
+      'pace_at', 'pace_n')
 local over = call('ZCOUNT', Z, '-inf', now)
 local dropped = min(over, most)
 if dropped > 0 then

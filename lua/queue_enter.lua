@@ -45,6 +45,8 @@ end
 
 local score = tonumber(call('ZSCORE', Q, user))
 if not score then
+    learn('number', 'origin', 'base', 'drawn', 'seed', 'expired', 'pace',
+          'pace_at', 'pace_n')
     score = restored(place)
     if not score and join == '0' then return {NOT_WAITING, now, room.state} end
     if not score and room.state == 'draining' then

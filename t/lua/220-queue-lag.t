@@ -89,6 +89,16 @@ q.define(tickets="vip@gig gig")
 q.tickets.reverse()
 tap.eq((q.advance()["lag"], q.hash("mark").split(",")[0]), (0, "1 1"),
        "and with other tickets")
+a, b = [Ticket(redis, n).open(capacity=9) for n in ("swap", "b@swap")]
+s = Room(redis, "swap", a, b).make(capacity=9)
+a.sell("ann")
+a.ack(1)
+s.advance()
+redis("HSET", s.room, "mark_at", s.now - 10 ** 6)
+s.define(tickets="b@swap swap")
+s.tickets.reverse()
+tap.eq((s.advance()["lag"], s.hash("mark")), (0, "1 0,1 1"),
+       "... of which none is taken for another")
 redis("UNLINK", t.key)
 tap.eq((q.advance()["lag"], q.hash("mark")), (0, "1 1,0"),
        "a ticket that is gone is not waited for")
