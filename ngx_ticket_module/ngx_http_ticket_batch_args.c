@@ -61,8 +61,6 @@ ngx_http_ticket_batch_room(ngx_http_ticket_batch_call_t *call)
            + 2 * ngx_http_ticket_room_key_len(&call->node->sn.str)
            + 4 * NGX_INT64_LEN;
 
-    call->guarded = 0;
-
     for (q = ngx_queue_head(&call->commands);
          q != ngx_queue_sentinel(&call->commands);
          q = ngx_queue_next(q))

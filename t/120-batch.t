@@ -31,29 +31,7 @@ sub all_well {
 }
 
 
-# Requests that reach the worker in one turn: it sleeps while they are sent, on
-# connections it knows already.  [method, uri, user, headers...] each; their
-# answers, in order.
-sub at_once {
-    my @request = @_;
-    my @s = map { send_to("GET /health HTTP/1.1\r\nHost: x\r\n\r\n") } @request;
-    header($_) for @s;
-
-    # it stops when it is scheduled, and what came before would be a turn of
-    # its own
-    kill 'STOP', $worker;
-    wait_for(30, sub { TicketRedis::text("/proc/$worker/stat") =~ /\) T / })
-        or die "the worker does not stop\n";
-    for my $i (0 .. $#s) {
-        my ($method, $uri, $user, @headers) = @{ $request[$i] };
-        send_to(join("\r\n", "$method $uri HTTP/1.1", 'Host: x',
-            "X-User: $user", @headers, '', ''), $s[$i]);
-    }
-    sleep 0.05;
-    kill 'CONT', $worker;
-
-    return map { header($_) } @s;
-}
+sub at_once { return $nginx->at_once(@_) }
 
 
 sub statuses {

@@ -25,6 +25,7 @@ my $locations = <<'EOC';
         ticket book cancel booking; ticket_name $t; ticket_queue on;
     }
     location = /metrics { ticket metrics; }
+    location = /health { ticket health; }
     location = /ready { ticket ready; }
 EOC
 my $http = "$HttpConfig ticket_pass_keys keys;\n"
@@ -147,8 +148,11 @@ subtest 'of several the one that is meant for this request counts' => sub {
        '403 pass_required', 'nothing but what ticket_pass says');
     is(ask("POST /book?pass=$good", 'ann', body => qq({"ticket":"concert","pass":"$bad"})),
        '400 ambiguous', 'body and query do not agree');
-    is(ask('POST /arg?ticket=concert&p=%zz', 'ann'), '403 pass_invalid',
-       'a percent sign that begins nothing');
+    is(ask('POST /own?ticket=concert&pass=', 'ann', headers => ["X-Pass: $bad"]),
+       '403 pass_foreign', 'so that the field may be another one');
+    my ($what, $json) = ask('POST /arg?ticket=concert&p=%zz', 'ann');
+    is($what, '403 pass_invalid', 'a percent sign that begins nothing');
+    like($json->{detail}, qr/percent/, 'and told so');
     is(ask('POST /book?ticket=concert&pass=', 'ann'), '400 bad_request', 'an empty field');
     is(left('concert'), 10, 'nothing is sold');
     is(ask("POST /book?ticket=concert&pass=$good", 'ann',
@@ -330,18 +334,19 @@ subtest 'commands with and without a pass share a call' => sub {
     # some who have none any more
     redis('ZREM', (room_keys('concert'))[2], map { "u$_" } grep { $_ % 4 == 3 } 0 .. $n - 1);
 
-    my $requests = join '', map {
+    my $before = metric('batch_commands_count');
+    my @answer = $nginx->at_once(map {
         my $i = $_;
-        my $where = $i % 4 == 1 ? 'POST /open' : 'POST /book';
-        "$where?ticket=concert HTTP/1.1\r\nHost: x\r\nX-User: u$i\r\n"
-        . ($i % 4 == 2 ? "Idempotency-Key: k$i\r\n" : '')
-        . ($i % 4 == 1 ? '' : "Ticket-Pass: $pass[$i]\r\n")
-        . ($i == $n - 1 ? "Connection: close\r\n" : '') . "\r\n";
-    } 0 .. $n - 1;
-    my @status = http($requests) =~ m{HTTP/1\.1 (\d+)}g;
+        [POST => $i % 4 == 1 ? '/open?ticket=concert' : '/book?ticket=concert', "u$i",
+         $i % 4 == 2 ? "Idempotency-Key: k$i" : (),
+         $i % 4 == 1 ? () : "Ticket-Pass: $pass[$i]"];
+    } 0 .. $n - 1);
 
-    is(join(' ', @status), join(' ', map { $_ % 4 == 3 ? 403 : 201 } 0 .. $n - 1),
-       'each has his own answer');
+    is(join(' ', map { m{^HTTP/1\.1 (\d+)} } @answer),
+       join(' ', map { $_ % 4 == 3 ? 403 : 201 } 0 .. $n - 1), 'each has his own answer');
+    is(scalar(grep { /"code":"pass_used"/ } @answer), 10, 'and his own reason');
+    # the first tells how many lanes there are
+    is(metric('batch_commands_count') - $before, 2, 'one call, and once more');
     is(left('concert'), 70, 'thirty are sold');
     is(room_value('concert', 'used'), 20, 'twenty with a pass');
     is(join(' ', grep { live('concert', "u$_") } 0 .. $n - 1),
@@ -351,12 +356,10 @@ subtest 'commands with and without a pass share a call' => sub {
 
 subtest 'one user twice in a call uses his pass once' => sub {
     office(ticket => { capacity => 100 });
-    ticket('vip@concert', capacity => 100);
     my $pass = admitted('ann');
-    my $requests = join '', map {
-        "POST /book?ticket=concert HTTP/1.1\r\nHost: x\r\nX-User: ann\r\nTicket-Pass: $pass\r\n$_\r\n"
-    } '', '', "Connection: close\r\n";
-    is(join(' ', http($requests) =~ m{HTTP/1\.1 (\d+)}g), '201 409 409', 'the others hear so');
+    my @answer = $nginx->at_once(
+        ([POST => '/book?ticket=concert', 'ann', "Ticket-Pass: $pass"]) x 3);
+    is(join(' ', map { m{^HTTP/1\.1 (\d+)} } @answer), '201 409 409', 'the others hear so');
     is(left('concert'), 99, 'one is sold');
     is(room_value('concert', 'used'), 1, 'one was used');
 };

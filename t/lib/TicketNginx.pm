@@ -135,6 +135,34 @@ sub log {
 }
 
 
+# Requests that reach the only worker in one turn: it sleeps while they are sent,
+# on connections it knows already.  [method, uri, user, headers...] each; their
+# answers, in order.
+sub at_once {
+    my ($self, @request) = @_;
+    my ($worker) = $self->workers;
+    my @s = map { TicketTest::send_to("GET /health HTTP/1.1\r\nHost: x\r\n\r\n") }
+        @request;
+    TicketTest::header($_) for @s;
+
+    # it stops when it is scheduled, and what came before would be a turn of
+    # its own
+    kill 'STOP', $worker;
+    TicketTest::wait_for(30, sub {
+        TicketRedis::text("/proc/$worker/stat") =~ /\) T /;
+    }) or die "the worker does not stop\n";
+    for my $i (0 .. $#s) {
+        my ($method, $uri, $user, @headers) = @{ $request[$i] };
+        TicketTest::send_to(join("\r\n", "$method $uri HTTP/1.1", 'Host: x',
+            "X-User: $user", @headers, '', ''), $s[$i]);
+    }
+    sleep 0.05;
+    kill 'CONT', $worker;
+
+    return map { TicketTest::header($_) } @s;
+}
+
+
 # lines of the error log that no test may cause
 sub bad {
     my $self = shift;
