@@ -345,8 +345,7 @@ subtest 'commands with and without a pass share a call' => sub {
     is(join(' ', map { m{^HTTP/1\.1 (\d+)} } @answer),
        join(' ', map { $_ % 4 == 3 ? 403 : 201 } 0 .. $n - 1), 'each has his own answer');
     is(scalar(grep { /"code":"pass_used"/ } @answer), 10, 'and his own reason');
-    # the first tells how many lanes there are
-    is(metric('batch_commands_count') - $before, 2, 'one call, and once more');
+    cmp_ok(metric('batch_commands_count') - $before, '<', $n / 2, 'many by one call');
     is(left('concert'), 70, 'thirty are sold');
     is(room_value('concert', 'used'), 20, 'twenty with a pass');
     is(join(' ', grep { live('concert', "u$_") } 0 .. $n - 1),
