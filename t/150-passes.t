@@ -19,6 +19,16 @@ my $locations = <<'EOC';
     location = /named { ticket book; ticket_queue concert; }
     location = /asked { ticket book; ticket_queue $arg_room; }
     location = /open { ticket book; }
+    location = /if { ticket book; ticket_queue on; if ($arg_x) { set $y 1; } }
+    location = /except {
+        ticket book; ticket_queue on;
+        limit_except GET { allow all; }
+    }
+    location /outer/ {
+        ticket_queue concert;
+        location = /outer/inner { ticket book; }
+        location = /outer/free { ticket book; ticket_queue off; }
+    }
     location = /own { ticket book; ticket_queue on; ticket_pass $http_x_pass; }
     location = /arg { ticket book; ticket_queue on; ticket_pass $arg_p; }
     location ~ ^/tickets/(?<t>[^/]+)/booking$ {
@@ -305,6 +315,18 @@ subtest 'a location sells no tickets of another room' => sub {
         for 'concert', '', 'off', '%zz';
     is(left('theatre'), 10, 'nothing is sold');
     ok(live('concert', 'ann'), 'no pass is used up');
+};
+
+
+subtest 'a block inside of a location opens no way around it' => sub {
+    office();
+    my $pass = admitted('ann');
+    for my $where ('/if?x=1&', '/if?', '/except?', '/outer/inner?') {
+        is(ask("POST ${where}ticket=concert", 'ann'), '403 pass_required', $where);
+    }
+    is(ask('POST /if?x=1&ticket=concert', 'ann', headers => ["Ticket-Pass: $pass"]),
+       '201 booking', 'with a pass');
+    is(ask('POST /outer/free?ticket=concert', 'bob'), '201 booking', 'ticket_queue off does');
 };
 
 
