@@ -322,6 +322,12 @@ ngx_http_ticket_entry_read(ngx_http_ticket_entry_t *entry,
         }
     }
 
+    if (entry->result == NGX_HTTP_TICKET_RESULT_NOT_WAITING
+        || entry->result == NGX_HTTP_TICKET_RESULT_QUEUE_CLOSED)
+    {
+        ngx_http_ticket_call_reply_str(reply, 2, &entry->state);
+    }
+
     if (room == NULL || room->picture.seen == 0) {
 
         /* deleted, or forgotten, between the question and its answer */

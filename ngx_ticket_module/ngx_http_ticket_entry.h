@@ -46,6 +46,7 @@ struct ngx_http_ticket_entry_s {
                                                    it is not to be told */
     int64_t                           waiting;
     int64_t                           live;     /* passes */
+    ngx_str_t                         state;    /* QUEUE_CLOSED, NOT_WAITING */
 
     /* of entry.c alone */
     ngx_http_ticket_room_waiter_t     waiter;

@@ -7,7 +7,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_ticket_request.h"
-#include "ngx_http_ticket_room.h"
+#include "ngx_http_ticket_queue.h"
 
 
 #define NGX_HTTP_TICKET_MAX_PENDING   4096
@@ -268,8 +268,13 @@ ngx_http_ticket_default_inputs(ngx_conf_t *cf,
     tmcf->pass_cookie = ngx_http_ticket_default_input(cf,
                                                       "$cookie_ticket_pass");
 
-    return tmcf->key && tmcf->pass_header && tmcf->pass_cookie
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (tmcf->key == NULL || tmcf->pass_header == NULL
+        || tmcf->pass_cookie == NULL)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_ticket_queue_inputs(cf, tmcf);
 }
 
 

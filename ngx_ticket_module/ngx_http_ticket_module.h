@@ -49,6 +49,15 @@ typedef enum {
 } ngx_http_ticket_queue_mode_e;
 
 
+/* what brings a place */
+typedef enum {
+    NGX_HTTP_TICKET_FROM_HEADER = 0,    /* $http_ticket_place */
+    NGX_HTTP_TICKET_FROM_EVENT,         /* $http_last_event_id */
+    NGX_HTTP_TICKET_FROM_COOKIE,        /* $cookie_ticket_place */
+    NGX_HTTP_TICKET_FROM_LAST
+} ngx_http_ticket_from_e;
+
+
 /* where a directive says an input comes from */
 typedef struct {
     ngx_http_complex_value_t          value;
@@ -67,6 +76,7 @@ typedef struct {
     ngx_uint_t                        used;     /* some location answers */
     ngx_uint_t                        queues;   /* some location has a room */
     ngx_msec_t                        queue_tick;
+    ngx_int_t                         place[NGX_HTTP_TICKET_FROM_LAST];
     ngx_http_ticket_input_t          *key;      /* $http_idempotency_key */
     ngx_http_ticket_input_t          *pass_header;  /* $http_ticket_pass */
     ngx_http_ticket_input_t          *pass_cookie;  /* $cookie_ticket_pass */

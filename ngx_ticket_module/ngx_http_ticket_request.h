@@ -63,6 +63,7 @@ struct ngx_http_ticket_ctx_s {
     ngx_http_ticket_result_e          result;   /* NONE: not answered yet */
     ngx_str_t                         booking_id;
     uint64_t                          remaining;
+    int64_t                           position; /* in line; 0: none */
     uint64_t                          rtt;      /* microseconds */
     ngx_uint_t                        batch;    /* commands; 0: none */
 
@@ -140,15 +141,15 @@ extern ngx_str_t  ngx_http_ticket_action_names[];
 
 #define ngx_http_ticket_bit(action)   ((ngx_uint_t) 1 << (action))
 
-/* there is a waiting room before what this location does */
-#define ngx_http_ticket_guarded(tlcf)                                         \
-    ((tlcf)->queue_mode >= NGX_HTTP_TICKET_QUEUE_ON)
-
 /* those about a waiting room */
 #define NGX_HTTP_TICKET_QUEUE_ACTIONS                                         \
     (ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE)                               \
      | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE_EVENTS)                      \
      | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE_ADMIN))
+
+/* there is a waiting room before what this location does */
+#define ngx_http_ticket_guarded(tlcf)                                         \
+    ((tlcf)->queue_mode >= NGX_HTTP_TICKET_QUEUE_ON)
 
 /* those that are a user's own */
 #define NGX_HTTP_TICKET_USER_ACTIONS                                          \

@@ -13,7 +13,8 @@ typedef enum {
     NGX_HTTP_TICKET_VAR_BOOKING_ID,
     NGX_HTTP_TICKET_VAR_REMAINING,
     NGX_HTTP_TICKET_VAR_REDIS_TIME,
-    NGX_HTTP_TICKET_VAR_BATCH
+    NGX_HTTP_TICKET_VAR_BATCH,
+    NGX_HTTP_TICKET_VAR_QUEUE_POSITION
 } ngx_http_ticket_var_e;
 
 
@@ -39,6 +40,9 @@ static ngx_http_variable_t  ngx_http_ticket_vars[] = {
 
     { ngx_string("ticket_batch"), NULL, ngx_http_ticket_variable,
       NGX_HTTP_TICKET_VAR_BATCH, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("ticket_queue_position"), NULL, ngx_http_ticket_variable,
+      NGX_HTTP_TICKET_VAR_QUEUE_POSITION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -138,6 +142,9 @@ ngx_http_ticket_variable_text(ngx_http_ticket_ctx_t *ctx, uintptr_t data,
 
     } else if (data == NGX_HTTP_TICKET_VAR_BATCH && ctx->batch) {
         p = ngx_sprintf(p, "%ui", ctx->batch);
+
+    } else if (data == NGX_HTTP_TICKET_VAR_QUEUE_POSITION && ctx->position) {
+        p = ngx_sprintf(p, "%L", ctx->position);
     }
 
     value->len = p - value->data;
