@@ -9,8 +9,9 @@
 
 /*
  * When `catalogue` is not this server's master_replid, Redis is new or has
- * forgotten: every ticket goes to `tickets` and `tickets:recover`, those
- * without a hash get one, which is closed, and `catalogue` is written last.
+ * forgotten: waiting rooms are put back, every ticket goes to `tickets` and
+ * `tickets:recover`, those without a hash get one, which is closed, and
+ * `catalogue` is written last.
  * `sql` is scratch.  false: a server is away, or refused it.
  */
 bool catalogue_keep(struct db *db, struct rds *rds, struct sql *sql);

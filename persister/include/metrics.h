@@ -53,6 +53,10 @@ enum metric {
     M_LANES_STOPPED,            /* gauge ticket_persister_lanes_stopped */
     M_LAG_EVENTS,               /* gauge ticket_persister_lag_events */
     M_RECOVER_QUEUE,            /* gauge ticket_persister_recover_queue */
+    M_ROOMS,                    /* gauge ticket_persister_rooms */
+    M_ROOMS_BROKEN,             /* gauge ticket_persister_rooms_broken */
+    M_ROOMS_RESTORED,           /* ticket_persister_rooms_restored_total */
+    M_ROWS_PER_SECOND,          /* gauge ticket_persister_benchmark_rows_per_second */
     M_MYSQL_DOWN,               /* gauge ticket_persister_mysql_down */
     M_REDIS_DOWN,               /* gauge ticket_persister_redis_down */
     M_RUNNING,                  /* gauge ticket_persister_running */

@@ -10,8 +10,8 @@
 #include "ticket_event.h"
 
 enum rds_script {
-    RDS_ACK, RDS_CLAIM, RDS_OPEN, RDS_REPLAY, RDS_TAKEOVER, RDS_TICKET,
-    RDS_SCRIPTS
+    RDS_ACK, RDS_CLAIM, RDS_OPEN, RDS_QUEUE_DEFINE, RDS_REPLAY, RDS_TAKEOVER,
+    RDS_TICKET, RDS_SCRIPTS
 };
 
 struct rds {

@@ -1,12 +1,14 @@
 /*
  * The catalogue.  An edge answers 404 to a ticket without a hash while it is
- * there, so it is only written when each ticket has one again.
+ * there, so it is only written when each ticket has one again; the same goes for
+ * waiting rooms.
  */
 
 #include "catalogue.h"
 
 #include <string.h>
 #include "log.h"
+#include "rooms.h"
 
 #define CHUNK 500
 
@@ -107,6 +109,6 @@ catalogue_keep(struct db *db, struct rds *rds, struct sql *sql)
 
     log_info("keeper: Redis is new, or has forgotten: all tickets are queued");
     const char *set[] = { "SET", "catalogue", replid };
-    return queue_all(db, rds, sql)
+    return rooms_restore(db, rds, sql) && queue_all(db, rds, sql)
         && rds_done(rds_command(rds, 3, set, NULL), "keeper");
 }

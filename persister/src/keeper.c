@@ -1,5 +1,6 @@
-/* The keeper thread: catalogue, tickets:recover, opening of new tickets, late
- * events.  What was open before is the recoverer's, a thread beside it. */
+/* The keeper thread: catalogue, waiting rooms, tickets:recover, opening of new
+ * tickets, late events.  What was open before is the recoverer's, a thread
+ * beside it. */
 
 #include "worker.h"
 
@@ -13,10 +14,12 @@
 #include "metrics.h"
 #include "open.h"
 #include "recover.h"
+#include "rooms.h"
 #include "settle.h"
 #include "tick.h"
 
 #define CATALOGUE_MS 1000
+#define ROOMS_MS     1000
 #define GAUGES_MS    5000
 #define ALARM_MS     60000
 #define AGAIN_MS     500        /* a ticket somebody else is at */
@@ -45,8 +48,10 @@ struct keeper {
     struct waiting     waiting[WAITING];
     char               cursor[32];      /* of SSCAN */
     struct settle      settle;
+    struct rooms       rooms;
     struct recoverer  *recoverer;
-    int64_t            catalogue_at, gauges_at, open_at, settle_at, alarm_at;
+    int64_t            catalogue_at, rooms_at, gauges_at, open_at, settle_at;
+    int64_t            alarm_at;
     size_t             closed;          /* met since the last alarm */
     char               example[TICKET_ID_MAX + 1];
 };
@@ -235,6 +240,11 @@ round_once(struct keeper *k)
     if (now >= k->catalogue_at) {
         k->catalogue_at = now + CATALOGUE_MS;
         if (!catalogue_keep(&k->db, &k->rds, &k->sql))
+            return false;
+    }
+    if (now >= k->rooms_at) {
+        k->rooms_at = now + ROOMS_MS;
+        if (!rooms_keep(&k->rooms, &k->db, &k->rds, &k->sql))
             return false;
     }
     if (now >= k->open_at) {

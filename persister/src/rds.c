@@ -21,6 +21,7 @@ static const struct {
     [RDS_ACK] = { "ack", ticket_script_ack },
     [RDS_CLAIM] = { "claim", ticket_script_claim },
     [RDS_OPEN] = { "open", ticket_script_open },
+    [RDS_QUEUE_DEFINE] = { "queue_define", ticket_script_queue_define },
     [RDS_REPLAY] = { "replay", ticket_script_replay },
     [RDS_TAKEOVER] = { "takeover", ticket_script_takeover },
     [RDS_TICKET] = { "ticket", ticket_script_ticket },

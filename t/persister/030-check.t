@@ -53,6 +53,10 @@ try:
     redis("ACL", "SETUSER", "checker", "-script")
     check(conf(database, "user.conf", redis={"uri": f"redis://checker:p%40ss%3Aw%2frd@{server}/9"}), 3,
           "a user who may not load scripts", "SCRIPT", "NOPERM")
+    for keys in (["~ticket*"], ["~ticket*", "~queues"], ["~ticket*", "~queue:*"]):
+        redis("ACL", "SETUSER", "checker", "+script", "resetkeys", *keys)
+        check(conf(database, "user.conf", redis={"uri": f"redis://checker:p%40ss%3Aw%2frd@{server}/9"}), 2,
+              f"a user who may not keep waiting rooms ({' '.join(keys)})", "FAIL  redis", "keys of waiting rooms", "NOPERM")
 finally:
     redis("ACL", "DELUSER", "checker")
 

@@ -65,6 +65,18 @@ try:
           f"{epoch}-2", "Redis was told")
     equal(redis("XLEN", key + ":outbox:0"), 0, "and the outbox is trimmed")
 
+    room = "queue:room:{night}"
+    redis("HSET", room, "state", "open", "capacity", 5, "rate", "", "share", 50, "pass_ttl", 60000, "tickets", "night",
+          "max_lag", 1000, "opens_at", "", "draw", 0, "seed", "", "draw_hash", "", "origin", 1763719200123000, "drawn", 0)
+    redis("SADD", "queues", "night", "no room")
+    ok(wait_for(lambda: database("SELECT 1 FROM queues")), "a waiting room has a row")
+    database("INSERT INTO benchmarks (rows_per_s, one_lane, all_workers, workers) VALUES (7, 7, 7, 1)")
+    ok(wait_for(lambda: redis("HGET", room, "rows_per_s") == "7"), "and gets what the database can do")
+    redis("UNLINK", room)
+    ok(wait_for(lambda: redis("HGET", room, "origin") == "1763719200123000"), "it is put back")
+    redis("UNLINK", room, "queues", "catalogue")
+    ok(wait_for(lambda: redis("SMEMBERS", "queues") == ["night"] and redis("EXISTS", room)), "also with its name")
+
     one = event("booked", 1763719200123, "night", 0, 1, 99, user="cal", quantity=1, booking_id="night:0:1-99", holding=1,
                 holding_id="night:0:1-99")
     letter = put(database, "night:0:1-99", encode(one), "night", "cal", "night:0:1-99", "rejected")
@@ -89,7 +101,9 @@ try:
     equal(daemon.stop(), 0, "it ends well")
     lacks(daemon.log(), "NOPERM", "nothing was forbidden by Redis")
     lacks(daemon.log(), "denied", "nor by MySQL")
-    lacks(daemon.log(), " warn: ", "and nothing was worth a warning")
+    warnings = [line for line in daemon.log().splitlines() if " warn: " in line or " error: " in line]
+    equal([line.split(" warn: ")[-1] for line in warnings],
+          ["keeper: a name of 7 bytes in queues is no waiting room's, and is removed"], "and nothing else was worth a warning")
 finally:
     redis("ACL", "DELUSER", USER)
     redis("FLUSHDB")
