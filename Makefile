@@ -4,7 +4,7 @@
 #   make demo       install what is missing, start everything fresh, book and cancel, stay up
 #   make up, down   start and stop the stack (RUN_DIR, *_PORT, KAFKA=no: see stack/settings.sh)
 #   make check      every test; or one suite: check-lua check-unit check-persister check-module check-e2e check-compose
-#   make bench      every figure, 30 minutes on an idle machine; or one: bench/edge-cpu … (bench/README.md)
+#   make bench      every figure, 35 minutes on an idle machine; or one: bench/edge-cpu … (bench/README.md)
 #   make load       50,000 users in 2 s: bench/rush; make soak MINUTES=5: memory under a steady load
 #   make check-newest  most suites with the newest nginx, hiredis, librdkafka, Redis and MySQL, of Debian unstable
 #   make asan       the core suites with ASan and UBSan in nginx, the module and the persister
