@@ -32,8 +32,7 @@ return run(function(i)
     if i == 1 then
         held, rejected = call(unpack(users)), call('HLEN', KEYS[3])
     end
-    local final = base + 5 * i
-    local user, lane, asked, not_after, key = unpack(ARGV, final - 4, final)
+    local user, lane, asked, not_after, key = unpack(ARGV, 5 * i, 5 * i + 4)
     if now > tonumber(not_after) then return {LATE} end
     local holding, answer = sold[user] or held[i]
     key = key ~= '0' and tonumber(key) > 3 + lanes and KEYS[tonumber(key)]
@@ -49,8 +48,9 @@ return run(function(i)
         local quantity, time, id = match(holding, '(%S+) (%S+) (%S+)')
         return {ALREADY_BOOKED, id, tonumber(quantity), tonumber(time)}
     end
-    local no = shut or check and check(i)
-    if no then return no end
+    if shut then return shut end
+    local refused = check and check(i)
+    if refused then return refused end
     local quantity = asked == '1' and 1 or tonumber(match(asked, '^[1-9]%d*$'))
     if quantity > per_user then return {LIMIT_EXCEEDED, per_user} end
     if remaining < 1 then return {SOLD_OUT} end

@@ -1,12 +1,12 @@
 -- Before book and cancel, whose n commands of five arguments, user and lane
--- first, follow ARGV[base]: what all of them are decided by.  With base 5 the
--- waiting room's Z and R are the last two of KEYS.
+-- first, follow ARGV[base]: what all of them are decided by.  One argument more
+-- before n, for book: the passes, and Z and R are the last two of KEYS.
 
-local base = #ARGV % 5
-if base == 0 then base = 5 end
+local base, passes = #ARGV % 5
+if base == 0 then base, passes = 4, table.remove(ARGV, 4) end
 local n, lanes = (#ARGV - base) / 5, tonumber(ARGV[2])
 if base < 3 or n < 1 or n > 200 or n ~= tonumber(ARGV[base])
-   or not lanes or #KEYS < 3 + lanes + (base == 5 and 2 or 0)
+   or not lanes or #KEYS < 3 + lanes + (passes and 2 or 0)
 then
     return redis.error_reply('ERR wrong arguments')
 end
@@ -38,26 +38,26 @@ local at, added = 0, 0                  -- the reply worked on, and the last
 -- Of a guarded batch: check(i) is the answer to a pass that is no good, and
 -- spend(i) uses a good one up.
 local check, spend
-if base == 5 then
-    local passes, live, spent, used = {}
-    for expires in string.gmatch(ARGV[4], '%d+') do
-        passes[#passes + 1] = tonumber(expires)
+if passes then
+    local times, live, spent, used = {}
+    for expires in string.gmatch(passes, '%d+') do
+        times[#times + 1] = tonumber(expires)
     end
-    if #passes ~= n then return redis.error_reply('ERR wrong arguments') end
+    if #times ~= n then return redis.error_reply('ERR wrong arguments') end
     check = function(i)
-        if passes[i] == 0 then return end
-        if now >= passes[i] then return {PASS_EXPIRED} end
+        if times[i] == 0 then return end
+        if now >= times[i] then return {PASS_EXPIRED} end
         live = live or call('ZMSCORE', KEYS[#KEYS - 1], unpack(users, 3))
-        if tonumber(live[i]) ~= passes[i] then return {PASS_USED} end
+        if tonumber(live[i]) ~= times[i] then return {PASS_USED} end
     end
     spend = function(i)
-        if passes[i] == 0 then return end
+        if times[i] == 0 then return end
         if not spent then
             spent = {'ZREM', KEYS[#KEYS - 1]}
             used = {'HINCRBY', KEYS[#KEYS], 'used', 0}
             writes[#writes + 1], writes[#writes + 2] = spent, used
         end
-        spent[#spent + 1], used[4] = ARGV[5 * i + 1], used[4] + 1
+        spent[#spent + 1], used[4] = ARGV[5 * i], used[4] + 1
     end
 end
 
