@@ -69,9 +69,10 @@ list_names(struct rds *rds, const ticket_slice_t *names, size_t n)
 }
 
 /* false: Redis is away, or no master.  A room it does not take stays away, and
- * keeps no other from coming back. */
+ * keeps no other from coming back.  rooms: NULL but for one that is met again
+ * each second. */
 static bool
-define(struct rds *rds, const struct room *room)
+define(struct rooms *rooms, struct rds *rds, const struct room *room)
 {
     pause_point("room_back");
     redisReply *reply = room_define(rds, room);
@@ -87,9 +88,13 @@ define(struct rds *rds, const struct room *room)
         log_info("keeper: waiting room %.*s is back", (int) room->name.len,
             room->name.data);
     } else if (code != TICKET_CODE_OK && code != TICKET_CODE_RECOVERING) {
-        log_error("keeper: waiting room %.*s cannot be put back: %.80s",
-            (int) room->name.len, room->name.data,
-            reply->type == REDIS_REPLY_ERROR ? reply->str : "refused");
+        const char *why = reply->type == REDIS_REPLY_ERROR ? reply->str
+            : "refused";
+        if (rooms != NULL)
+            meet_broken(rooms, room->name, why);
+        else
+            log_error("keeper: waiting room %.*s cannot be put back: %.80s",
+                (int) room->name.len, room->name.data, why);
     }
     freeReplyObject(reply);
     return code != TICKET_CODE_RECOVERING;
@@ -111,7 +116,7 @@ restore_page(struct rds *rds, MYSQL_RES *res, char *last, size_t *last_len)
     }
     bool good = list_names(rds, names, n);
     for (size_t i = 0; good && i < n; i++)
-        good = define(rds, &rooms[i]);
+        good = define(NULL, rds, &rooms[i]);
     if (good && n > 0) {
         *last_len = names[n - 1].len;
         memcpy(last, names[n - 1].data, *last_len);
@@ -252,7 +257,7 @@ mend(struct rooms *rooms, struct page *page, struct rds *rds,
     for (size_t i = 0; i < page->n; i++) {
         if (missing[i] && page->row[i] != NULL
             && !room_deleted(&page->stored[i])
-            && !define(rds, &page->stored[i]))
+            && !define(rooms, rds, &page->stored[i]))
             return false;
         if (page->rows_differ[i]
             && !room_rows_per_s(rds, page->name[i], rooms->rows_per_s))

@@ -103,7 +103,8 @@ try:
     lacks(daemon.log(), "denied", "nor by MySQL")
     warnings = [line for line in daemon.log().splitlines() if " warn: " in line or " error: " in line]
     equal([line.split(" warn: ")[-1] for line in warnings],
-          ["keeper: a name of 7 bytes in queues is no waiting room's, and is removed"], "and nothing else was worth a warning")
+          ["keeper: a name of 7 bytes in queues is no waiting room's, and is removed"],
+          "and nothing else was worth a warning")
 finally:
     redis("ACL", "DELUSER", USER)
     redis("FLUSHDB")

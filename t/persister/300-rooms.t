@@ -190,13 +190,18 @@ second.stop()
 
 # ---------------------------------------------------------------- a row that is no room
 
-database("INSERT INTO queues SELECT 'aaa', 0, rate, share, pass_ttl, state, tickets, max_lag, opens_at, draw, seed, draw_hash, "
-         "origin, drawn, changed_by, changed_at, 1, NOW(3) FROM queues WHERE name = 'gate'")
+database("INSERT INTO queues SELECT 'aaa', 0, rate, share, pass_ttl, state, tickets, max_lag, opens_at, draw, seed, "
+         "draw_hash, origin, drawn, changed_by, changed_at, 1, NOW(3) FROM queues WHERE name = 'gate'")
 office.redis("FLUSHDB")
 persister = Persister(database)
 ok(wait_for(lambda: office.redis("GET", "catalogue")), "a row no room can be made of: the catalogue is written")
 ok(all(is_back(name) for name in BACK), "the others are back")
 has(persister.log(), "waiting room aaa cannot be put back", "and the log names it")
+ok(wait_for(lambda: persister.metric("rooms_broken") == 1), "it is counted as broken")
+a_round()
+a_round()
+equal(persister.log().count("aaa"), 2, "and not named each second")
+BACK["clock"] = row("clock")
 database("DELETE FROM queues WHERE name = 'aaa'")
 office.redis("FLUSHDB")
 office.redis("SET", "queues", "no set")
@@ -208,8 +213,10 @@ persister.stop()
 
 office.redis("FLUSHDB")
 two = [Persister(database), Persister(database, environment=pauses.environment)]
-ok(wait_for(lambda: office.redis("GET", "catalogue") and all(is_back(name) for name in BACK)), "two persisters: all is back")
-ok(wait_for(lambda: sum(one.metric("rooms_restored_total") for one in two) == len(BACK)), "each room was made once")
+ok(wait_for(lambda: office.redis("GET", "catalogue") and all(is_back(name) for name in BACK)),
+   "two persisters: all is back")
+ok(wait_for(lambda: sum(one.metric("rooms_restored_total") for one in two) == len(BACK)),
+   "each room was made once")
 for n in range(20):
     office.room("gate", capacity=100 + n)
     office.room("both", capacity=1 + n)
@@ -230,7 +237,8 @@ before = revision("gate")
 other.stop()
 pauses.go("room")
 a_round()
-equal((row("gate")["capacity"], row("gate")["changed_by"]), ("202", "new"), "the older picture is not put over the newer")
+equal((row("gate")["capacity"], row("gate")["changed_by"]), ("202", "new"),
+      "the older picture is not put over the newer")
 equal(revision("gate"), before, "nor was it for a moment")
 
 # one is about to put back what was changed meanwhile
@@ -238,7 +246,8 @@ pauses.arm("room_back")
 office.redis("FLUSHDB")
 ok(pauses.there("room_back"), "one puts rooms back, and is paused")
 other = Persister(database)
-ok(wait_for(lambda: office.redis("GET", "catalogue") and office.room_hash("gate").get("state")), "the other one has done it")
+ok(wait_for(lambda: office.redis("GET", "catalogue") and office.room_hash("gate").get("state")),
+   "the other one has done it")
 office.room("gate", "newest", capacity=303)
 office.room("after", state="deleted")
 pauses.go("room_back")
