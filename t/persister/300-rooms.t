@@ -257,4 +257,27 @@ a_round()
 equal([office.room_hash("gate")["capacity"], office.room_hash("after")["state"]], ["303", "deleted"],
       "and the one that was paused has changed nothing")
 equal(two[1].stop(), 0, "it ends")
+
+# ---------------------------------------------------------------- more than one page of them
+
+many = [f"many-{n:03d}" for n in range(350)]
+persister = Persister(database)
+for n, name in enumerate(many):
+    office.room(name, capacity=n + 1)
+
+
+def rows_of_many():
+    return {name: (capacity, origin) for name, capacity, origin in
+            database("SELECT name, capacity, origin FROM queues WHERE name LIKE 'many-%'")}
+
+
+ok(wait_for(lambda: len(rows_of_many()) == len(many)), "350 rooms are kept")
+before = rows_of_many()
+equal({name: capacity for name, (capacity, _) in before.items()}, {name: str(n + 1) for n, name in enumerate(many)},
+      "each as it is")
+office.redis("FLUSHDB")
+ok(wait_for(lambda: office.redis("GET", "catalogue")), "Redis forgets")
+equal({name: tuple(office.redis("HMGET", f"queue:room:{{{name}}}", "capacity", "origin")) for name in many}, before,
+      "all of them are back with the catalogue")
+equal(persister.stop(), 0, "it ends")
 done()
