@@ -43,6 +43,16 @@ typedef enum {
 #define TICKET_ARG_LIMIT       0x0400
 #define TICKET_ARG_CURSOR      0x0800
 
+/* of a waiting room; capacity and state are not those of a ticket */
+#define TICKET_ARG_ROOM_CAPACITY  0x001000
+#define TICKET_ARG_RATE           0x002000
+#define TICKET_ARG_SHARE          0x004000
+#define TICKET_ARG_PASS_TTL       0x008000
+#define TICKET_ARG_ROOM_STATE     0x010000
+#define TICKET_ARG_TICKETS        0x020000
+#define TICKET_ARG_MAX_LAG        0x040000
+#define TICKET_ARG_OPENING_DRAW   0x080000
+
 #define TICKET_ARGS_BOOKING                                                   \
     (TICKET_ARG_TICKET | TICKET_ARG_QUANTITY                                  \
      | TICKET_ARG_BOOKING_ID | TICKET_ARG_PASS)
@@ -50,6 +60,11 @@ typedef enum {
 #define TICKET_ARGS_DEFINITION                                                \
     (TICKET_ARG_CAPACITY | TICKET_ARG_PER_USER | TICKET_ARG_LANES             \
      | TICKET_ARG_STATE | TICKET_ARG_OPENS_AT | TICKET_ARG_CLOSES_AT)
+
+#define TICKET_ARGS_ROOM                                                      \
+    (TICKET_ARG_ROOM_CAPACITY | TICKET_ARG_RATE | TICKET_ARG_SHARE            \
+     | TICKET_ARG_PASS_TTL | TICKET_ARG_ROOM_STATE | TICKET_ARG_TICKETS       \
+     | TICKET_ARG_MAX_LAG | TICKET_ARG_OPENING_DRAW | TICKET_ARG_OPENS_AT)
 
 #define TICKET_ARGS_LIST       (TICKET_ARG_LIMIT | TICKET_ARG_CURSOR)
 
@@ -59,6 +74,10 @@ typedef enum {
 
 #define TICKET_PASS_MAX        1024         /* bytes */
 #define TICKET_LIMIT_MAX       1000         /* lines of a list */
+#define TICKET_RATE_MAX        1000000      /* admissions a second */
+#define TICKET_PASS_TTL_MAX    86400        /* s */
+#define TICKET_LAG_MAX         3600000      /* ms */
+#define TICKET_ROOM_TICKETS_MAX  16
 
 
 typedef struct {
@@ -79,6 +98,17 @@ typedef struct {
     int64_t              opens_at;      /* ms since 1970, -1: null was given */
     int64_t              closes_at;     /* the same */
 
+    /* a waiting room's definition; opens_at, too */
+    uint64_t             room_capacity; /* 1 .. 10^12 */
+    uint64_t             rate;          /* 1 .. 1,000,000, 0: null was given */
+    uint64_t             share;         /* 1 .. 100, the same */
+    uint64_t             pass_ttl;      /* 1 .. 86,400 s */
+    ticket_slice_t       room_state;    /* open, paused, draining or closed */
+    ticket_slice_t       tickets;       /* valid names, one space between them;
+                                           empty: none */
+    uint64_t             max_lag;       /* 1 .. 3,600,000 ms */
+    uint64_t             opening_draw;  /* 0 or 1 */
+
     /* a list */
     uint64_t             limit;         /* 1 .. 1000 */
     ticket_slice_t       cursor;        /* 1 to 20 digits */
@@ -95,18 +125,20 @@ typedef struct {
  */
 
 /*
- * A JSON object: strings, integers without fraction or exponent, and null for
- * opens_at and closes_at.  Anything else, nesting, trailing bytes, bytes that
- * are not UTF-8 and unpaired surrogates: bad_request.  A field that is not
- * among `fields`: unknown_field.  An empty text is not an object.
+ * A JSON object: strings, integers without fraction or exponent, true and
+ * false, null for opens_at, closes_at, rate, share and tickets, an array of
+ * strings for tickets.  Anything else, other nesting, trailing bytes, bytes
+ * that are not UTF-8 and unpaired surrogates: bad_request.  A field that is
+ * not among `fields`: unknown_field.  An empty text is not an object.
  */
 ticket_args_code_t ticket_args_json(ticket_args_t *args, unsigned fields,
     ticket_slice_t text, char *storage, const char **detail);
 
 /*
  * application/x-www-form-urlencoded: %XX and + are decoded in names and
- * values; a % without two hex digits: bad_request.  Numbers are digits, an
- * empty opens_at or closes_at is null.  A field that is not among `fields`:
+ * values; a % without two hex digits: bad_request.  Numbers are digits, what
+ * may be null is so when it is empty, tickets have one space between them.  A
+ * field that is not among `fields`:
  * unknown_field.
  */
 ticket_args_code_t ticket_args_form(ticket_args_t *args, unsigned fields,

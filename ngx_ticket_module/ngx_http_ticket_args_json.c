@@ -13,6 +13,7 @@ typedef struct {
     unsigned                   fields;
     const ticket_args_field_t *field;   /* whose value comes next */
     unsigned                   open;    /* in the object */
+    char                      *list;    /* in an array: where its text begins */
     char                      *storage;
     ticket_args_code_t         code;
     const char               **detail;
@@ -21,8 +22,10 @@ typedef struct {
 
 static int ticket_args_json_fail(ticket_args_json_t *ctx,
     ticket_args_code_t code, const char *sentence);
-static int ticket_args_json_value(ticket_args_json_t *ctx,
-    ticket_args_kind_t kind, const char *text, size_t len);
+static int ticket_args_json_refuse(ticket_args_json_t *ctx);
+static int ticket_args_json_value(ticket_args_json_t *ctx, unsigned kinds,
+    const char *text, size_t len);
+static int ticket_args_json_set(ticket_args_json_t *ctx, ticket_slice_t value);
 static int ticket_args_json_null(void *data);
 static int ticket_args_json_boolean(void *data, int value);
 static int ticket_args_json_number(void *data, const char *text, size_t len);
@@ -33,6 +36,10 @@ static int ticket_args_json_open_array(void *data);
 static int ticket_args_json_key(void *data, const unsigned char *key,
     size_t len);
 static int ticket_args_json_close(void *data);
+static int ticket_args_json_close_array(void *data);
+
+
+#define ticket_args_kind(kind)  (1u << TICKET_ARGS_ ## kind)
 
 
 static const yajl_callbacks  ticket_args_json_callbacks = {
@@ -46,7 +53,7 @@ static const yajl_callbacks  ticket_args_json_callbacks = {
     ticket_args_json_key,
     ticket_args_json_close,
     ticket_args_json_open_array,
-    ticket_args_json_close
+    ticket_args_json_close_array
 };
 
 
@@ -109,26 +116,32 @@ ticket_args_json_fail(ticket_args_json_t *ctx, ticket_args_code_t code,
 }
 
 
-/* every value that is neither an object nor an array comes here */
+/* what no field may be, and no body */
 
 static int
-ticket_args_json_value(ticket_args_json_t *ctx, ticket_args_kind_t kind,
-    const char *text, size_t len)
+ticket_args_json_refuse(ticket_args_json_t *ctx)
 {
-    ticket_slice_t              value;
-    const ticket_args_field_t  *field;
-
-    if (!ctx->open) {
-        return ticket_args_json_open_array(ctx);
+    if (ctx->open) {
+        return ticket_args_json_fail(ctx, TICKET_ARGS_BAD_REQUEST,
+                                     ctx->field->type);
     }
 
-    field = ctx->field;
+    return ticket_args_json_fail(ctx, TICKET_ARGS_BAD_REQUEST,
+                                 "The body must be a JSON object.");
+}
 
-    if (kind != field->kind
-        && !(kind == TICKET_ARGS_STRING && field->kind == TICKET_ARGS_TIME))
-    {
-        return ticket_args_json_fail(ctx, TICKET_ARGS_BAD_REQUEST,
-                                     field->type);
+
+/* every value that is neither an object nor an array comes here; kinds: of the
+ * fields that may have it */
+
+static int
+ticket_args_json_value(ticket_args_json_t *ctx, unsigned kinds,
+    const char *text, size_t len)
+{
+    ticket_slice_t  value;
+
+    if (!ctx->open || ctx->list || !(kinds & (1u << ctx->field->kind))) {
+        return ticket_args_json_refuse(ctx);
     }
 
     value.data = NULL;
@@ -140,7 +153,14 @@ ticket_args_json_value(ticket_args_json_t *ctx, ticket_args_kind_t kind,
         ctx->storage += len;
     }
 
-    ctx->code = ticket_args_set(ctx->args, field, value, ctx->detail);
+    return ticket_args_json_set(ctx, value);
+}
+
+
+static int
+ticket_args_json_set(ticket_args_json_t *ctx, ticket_slice_t value)
+{
+    ctx->code = ticket_args_set(ctx->args, ctx->field, value, ctx->detail);
 
     return ctx->code == TICKET_ARGS_OK;
 }
@@ -149,16 +169,17 @@ ticket_args_json_value(ticket_args_json_t *ctx, ticket_args_kind_t kind,
 static int
 ticket_args_json_null(void *data)
 {
-    return ticket_args_json_value(data, TICKET_ARGS_TIME, NULL, 0);
+    return ticket_args_json_value(data, ticket_args_kind(TIME)
+                                        | ticket_args_kind(OPTION)
+                                        | ticket_args_kind(NAMES), NULL, 0);
 }
 
 
 static int
 ticket_args_json_boolean(void *data, int value)
 {
-    (void) value;
-
-    return ticket_args_json_open_array(data);
+    return ticket_args_json_value(data, ticket_args_kind(BOOLEAN),
+                                  value ? "true" : "false", value ? 4 : 5);
 }
 
 
@@ -178,15 +199,42 @@ ticket_args_json_number(void *data, const char *text, size_t len)
         }
     }
 
-    return ticket_args_json_value(ctx, TICKET_ARGS_NUMBER, text, len);
+    return ticket_args_json_value(ctx, ticket_args_kind(NUMBER)
+                                       | ticket_args_kind(OPTION), text, len);
 }
 
 
 static int
 ticket_args_json_string(void *data, const unsigned char *text, size_t len)
 {
-    return ticket_args_json_value(data, TICKET_ARGS_STRING,
-                                  (const char *) text, len);
+    ticket_args_json_t  *ctx = data;
+
+    ticket_slice_t  name;
+
+    if (ctx->list == NULL) {
+        return ticket_args_json_value(ctx, ticket_args_kind(STRING)
+                                           | ticket_args_kind(TIME),
+                                      (const char *) text, len);
+    }
+
+    name.data = (const char *) text;
+    name.len = len;
+
+    /* a space in a name would make two of it */
+
+    if (!ticket_name_valid(name)) {
+        return ticket_args_json_fail(ctx, TICKET_ARGS_BAD_REQUEST,
+                                     ctx->field->range);
+    }
+
+    if (ctx->storage != ctx->list) {
+        *ctx->storage++ = ' ';
+    }
+
+    memcpy(ctx->storage, text, len);
+    ctx->storage += len;
+
+    return 1;
 }
 
 
@@ -196,7 +244,7 @@ ticket_args_json_open_map(void *data)
     ticket_args_json_t  *ctx = data;
 
     if (ctx->open) {
-        return ticket_args_json_open_array(ctx);
+        return ticket_args_json_refuse(ctx);
     }
 
     ctx->open = 1;
@@ -205,20 +253,34 @@ ticket_args_json_open_map(void *data)
 }
 
 
-/* what no field may be, and no body */
-
 static int
 ticket_args_json_open_array(void *data)
 {
     ticket_args_json_t  *ctx = data;
 
-    if (ctx->open) {
-        return ticket_args_json_fail(ctx, TICKET_ARGS_BAD_REQUEST,
-                                     ctx->field->type);
+    if (!ctx->open || ctx->list || ctx->field->kind != TICKET_ARGS_NAMES) {
+        return ticket_args_json_refuse(ctx);
     }
 
-    return ticket_args_json_fail(ctx, TICKET_ARGS_BAD_REQUEST,
-                                 "The body must be a JSON object.");
+    ctx->list = ctx->storage;
+
+    return 1;
+}
+
+
+static int
+ticket_args_json_close_array(void *data)
+{
+    ticket_args_json_t  *ctx = data;
+
+    ticket_slice_t  value;
+
+    value.data = ctx->list;
+    value.len = (size_t) (ctx->storage - ctx->list);
+
+    ctx->list = NULL;
+
+    return ticket_args_json_set(ctx, value);
 }
 
 

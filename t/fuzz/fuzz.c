@@ -217,10 +217,14 @@ check_args(const ticket_args_t *args, unsigned fields, ticket_args_code_t code, 
     RULE((args->given & ~fields) == 0);
     RULE(inside(args->ticket, storage, len) && inside(args->booking_id, storage, len)
          && inside(args->pass, storage, len) && inside(args->cursor, storage, len)
-         && inside(args->state, storage, len));
+         && inside(args->state, storage, len) && inside(args->room_state, storage, len)
+         && inside(args->tickets, storage, len));
     RULE(args->quantity <= TICKET_QUANTITY_MAX && args->per_user <= TICKET_QUANTITY_MAX
          && args->lanes <= TICKET_LANES_MAX && args->capacity <= TICKET_CAPACITY_MAX
          && args->limit <= TICKET_LIMIT_MAX);
+    RULE(args->room_capacity <= TICKET_CAPACITY_MAX && args->rate <= TICKET_RATE_MAX && args->share <= 100
+         && args->pass_ttl <= TICKET_PASS_TTL_MAX && args->max_lag <= TICKET_LAG_MAX && args->opening_draw <= 1);
+    RULE(!(args->given & TICKET_ARG_ROOM_CAPACITY) || args->room_capacity > 0);
     RULE(!(args->given & TICKET_ARG_QUANTITY) || args->quantity > 0);
     RULE(!(args->given & TICKET_ARG_LANES) || args->lanes > 0);
     RULE(!(args->given & TICKET_ARG_BOOKING_ID) || args->booking_id.len > 0);
@@ -232,7 +236,7 @@ check_args(const ticket_args_t *args, unsigned fields, ticket_args_code_t code, 
 static void
 run_json(const char *data, size_t len)
 {
-    static const unsigned fields[] = { EVERY, TICKET_ARGS_BOOKING, TICKET_ARGS_DEFINITION };
+    static const unsigned fields[] = { EVERY, TICKET_ARGS_BOOKING, TICKET_ARGS_DEFINITION, TICKET_ARGS_ROOM };
     ticket_slice_t text = { data, len };
     size_t i;
 
@@ -365,6 +369,8 @@ static const char *const seeds_time[] = { "2026-11-21T10:00:00Z", "2026-02-28T23
 
 static const char *const seeds_json[] = {
     "{\"ticket\":\"vip@concert\",\"quantity\":2,\"booking_id\":\"concert:0:1-1\",\"pass\":\"p\"}",
+    "{\"capacity\":100,\"rate\":5,\"share\":null,\"pass_ttl\":60,\"state\":\"paused\",\"max_lag\":1000,"
+    "\"tickets\":[\"a\",\"b@a\"],\"opening_draw\":true}",
     "{\"capacity\":100,\"per_user\":2,\"lanes\":4,\"state\":\"open\",\"opens_at\":\"2026-11-21T10:00:00Z\","
     "\"closes_at\":null}",
     "{\"limit\":10,\"cursor\":\"17\"}",
