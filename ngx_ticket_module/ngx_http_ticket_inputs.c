@@ -263,9 +263,15 @@ ngx_http_ticket_inputs_fields(ngx_http_ticket_ctx_t *ctx)
 
         return TICKET_ARG_TICKET;
 
+    case NGX_HTTP_TICKET_QUEUE_ADMIN:
+        if (ctx->request->method & (NGX_HTTP_PUT|NGX_HTTP_PATCH)) {
+            return TICKET_ARGS_ROOM;
+        }
+
+        return 0;
+
     case NGX_HTTP_TICKET_QUEUE:
     case NGX_HTTP_TICKET_QUEUE_EVENTS:
-    case NGX_HTTP_TICKET_QUEUE_ADMIN:
         return 0;
 
     default:
@@ -291,9 +297,11 @@ ngx_http_ticket_inputs_query(ngx_http_ticket_ctx_t *ctx, ticket_args_t *args,
         return NGX_HTTP_TICKET_RESULT_NONE;
     }
 
-    fields = ngx_http_ticket_inputs_fields(ctx) & ~TICKET_ARGS_DEFINITION;
+    fields = ngx_http_ticket_inputs_fields(ctx)
+             & ~(TICKET_ARGS_DEFINITION|TICKET_ARGS_ROOM);
 
     if (ctx->action == NGX_HTTP_TICKET_ADMIN
+        || ctx->action == NGX_HTTP_TICKET_QUEUE_ADMIN
         || ctx->action == NGX_HTTP_TICKET_BOOKINGS)
     {
         fields |= TICKET_ARGS_LIST;

@@ -1,11 +1,12 @@
 
 /*
- * All tickets, for the office.  As complete as SCAN is: what is there all the
+ * All tickets, or all waiting rooms, for the office.  As complete as SCAN is: what is there all the
  * time is listed, perhaps twice, and a page may be longer than its limit.
  */
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_http_ticket_queue_admin.h"
 #include "ngx_http_ticket_status.h"
 
 
@@ -22,6 +23,7 @@ typedef struct {
     ngx_http_ticket_redis_conf_t     *conf;
     ngx_http_ticket_text_t            text;     /* while ctx is there */
     ngx_http_ticket_result_e          failed;   /* NONE */
+    ngx_uint_t                        rooms;    /* not tickets */
     ngx_uint_t                        open;     /* calls under way */
     ngx_uint_t                        next;
     ngx_uint_t                        count;
@@ -36,6 +38,8 @@ static void ngx_http_ticket_list_names(ngx_http_ticket_call_t *call);
 static ngx_http_ticket_result_e ngx_http_ticket_list_copy(
     ngx_http_ticket_list_t *list, redisReply *reply);
 static void ngx_http_ticket_list_ticket(ngx_http_ticket_call_t *call);
+static ngx_http_ticket_call_t *ngx_http_ticket_list_call(
+    ngx_http_ticket_list_t *list, ngx_str_t *name);
 static void ngx_http_ticket_list_go_on(ngx_http_ticket_list_t *list);
 static void ngx_http_ticket_list_ask(ngx_http_ticket_list_t *list);
 static void ngx_http_ticket_list_answer(ngx_http_ticket_list_t *list);
@@ -45,6 +49,7 @@ void
 ngx_http_ticket_action_list(ngx_http_ticket_ctx_t *ctx)
 {
     ngx_int_t                rc;
+    const char              *key;
     ngx_http_ticket_call_t  *call;
     ngx_http_ticket_list_t  *list;
 
@@ -63,10 +68,12 @@ ngx_http_ticket_action_list(ngx_http_ticket_ctx_t *ctx)
     list->ctx = ctx;
     list->tmcf = ctx->tmcf;
     list->conf = ctx->tlcf->redis;
+    list->rooms = (ctx->action == NGX_HTTP_TICKET_QUEUE_ADMIN);
+    key = list->rooms ? "queues" : "tickets";
 
     ngx_http_ticket_text_init(ctx, &list->text);
     ngx_http_ticket_json_open(&list->text, NULL, '{');
-    ngx_http_ticket_json_open(&list->text, "tickets", '[');
+    ngx_http_ticket_json_open(&list->text, key, '[');
 
     call = ngx_http_ticket_call_create(ctx->tmcf, ctx->tlcf->redis,
                                        &ctx->ticket,
@@ -78,7 +85,7 @@ ngx_http_ticket_action_list(ngx_http_ticket_ctx_t *ctx)
     }
 
     ngx_http_ticket_call_literal(call, "SSCAN");
-    ngx_http_ticket_call_literal(call, "tickets");
+    ngx_http_ticket_call_str(call, key, ngx_strlen(key));
     ngx_http_ticket_list_cursor(ctx, call);
     ngx_http_ticket_call_literal(call, "COUNT");
     ngx_http_ticket_call_int(call, ngx_http_ticket_list_limit(ctx));
@@ -212,7 +219,17 @@ ngx_http_ticket_list_ticket(ngx_http_ticket_call_t *call)
 
     if (list->ctx != NULL) {
 
-        if (ngx_http_ticket_status_found(&status, call) == NGX_OK) {
+        if (list->rooms && call->result == NGX_HTTP_TICKET_RESULT_NONE) {
+            ngx_http_ticket_queue_describe(&list->text, &call->ticket,
+                                           call->reply);
+
+        } else if (list->rooms) {
+
+            if (call->result != NGX_HTTP_TICKET_RESULT_UNKNOWN_QUEUE) {
+                list->failed = call->result;
+            }
+
+        } else if (ngx_http_ticket_status_found(&status, call) == NGX_OK) {
             ngx_http_ticket_status_full(&list->text, &call->ticket, &status);
 
         } else if (call->result != NGX_HTTP_TICKET_RESULT_UNKNOWN_TICKET) {
@@ -277,16 +294,13 @@ ngx_http_ticket_list_ask(ngx_http_ticket_list_t *list)
     {
         rc = NGX_ERROR;
 
-        call = ngx_http_ticket_call_create(list->tmcf, list->conf,
-                                           &list->names[list->next],
-                                           ngx_http_ticket_list_ticket, list);
-        if (call != NULL) {
-            ngx_http_ticket_call_key(call, NULL);
-            ngx_http_ticket_call_str(call, (char *) call->ticket.data,
-                                     call->ticket.len);
+        call = ngx_http_ticket_list_call(list, &list->names[list->next]);
 
+        if (call != NULL) {
             rc = ngx_http_ticket_call_send(call,
-                                           NGX_HTTP_TICKET_SCRIPT_ticket);
+                                    list->rooms
+                                    ? NGX_HTTP_TICKET_SCRIPT_queue_room
+                                    : NGX_HTTP_TICKET_SCRIPT_ticket);
         }
 
         if (rc == NGX_BUSY && list->open != 0) {
@@ -306,6 +320,29 @@ ngx_http_ticket_list_ask(ngx_http_ticket_list_t *list)
         list->open++;
         list->next++;
     }
+}
+
+
+static ngx_http_ticket_call_t *
+ngx_http_ticket_list_call(ngx_http_ticket_list_t *list, ngx_str_t *name)
+{
+    ngx_http_ticket_call_t  *call;
+
+    if (list->rooms) {
+        return ngx_http_ticket_call_room(list->tmcf, list->conf, name, NULL,
+                                         ngx_http_ticket_list_ticket, list);
+    }
+
+    call = ngx_http_ticket_call_create(list->tmcf, list->conf, name,
+                                       ngx_http_ticket_list_ticket, list);
+
+    if (call != NULL) {
+        ngx_http_ticket_call_key(call, NULL);
+        ngx_http_ticket_call_str(call, (char *) call->ticket.data,
+                                 call->ticket.len);
+    }
+
+    return call;
 }
 
 

@@ -1,16 +1,554 @@
 
 /*
- * A waiting room for the office: look, create, change, delete.
+ * A waiting room for its office: look, create, change, delete.  Every change
+ * is logged: who, and what.
  */
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_http.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include "ngx_http_ticket_keys.h"
 #include "ngx_http_ticket_queue.h"
-#include "ngx_http_ticket_request.h"
+#include "ngx_http_ticket_queue_admin.h"
+
+
+#define NGX_HTTP_TICKET_SEED_BYTES   32
+
+/* user, a space, an address */
+#define NGX_HTTP_TICKET_WHO_MAX      (TICKET_ID_MAX + 1 + NGX_SOCKADDR_STRLEN)
+
+
+/* a change under way; on the heap, for it is logged even if nobody waits */
+
+typedef struct {
+    ngx_http_ticket_ctx_t            *ctx;      /* NULL: nobody waits */
+    ngx_uint_t                        method;
+    ngx_str_t                         who;
+    ngx_str_t                         what;
+    u_char                            text[NGX_HTTP_TICKET_WHO_MAX
+                                           + NGX_HTTP_TICKET_QUEUE_CHANGES];
+} ngx_http_ticket_change_t;
+
+
+static void ngx_http_ticket_queue_admin_get(ngx_http_ticket_ctx_t *ctx);
+static void ngx_http_ticket_queue_admin_got(ngx_http_ticket_call_t *call);
+static const char *ngx_http_ticket_queue_admin_check(
+    ngx_http_ticket_ctx_t *ctx);
+static ngx_uint_t ngx_http_ticket_queue_admin_own(ngx_str_t *room,
+    ticket_slice_t *names);
+static void ngx_http_ticket_queue_admin_name(ngx_http_ticket_ctx_t *ctx);
+static void ngx_http_ticket_queue_admin_named(ngx_http_ticket_call_t *call);
+static void ngx_http_ticket_queue_admin_define(ngx_http_ticket_ctx_t *ctx);
+static void ngx_http_ticket_queue_admin_who(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_change_t *change);
+static void ngx_http_ticket_queue_admin_fields(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_call_t *call);
+static void ngx_http_ticket_queue_admin_number(ngx_http_ticket_call_t *call,
+    ngx_uint_t given, uint64_t value, const char *otherwise);
+static ngx_int_t ngx_http_ticket_queue_admin_seed(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_call_t *call);
+static void ngx_http_ticket_queue_admin_detach(ngx_http_ticket_ctx_t *ctx);
+static void ngx_http_ticket_queue_admin_done(ngx_http_ticket_call_t *call);
+static void ngx_http_ticket_queue_admin_log(ngx_http_ticket_call_t *call,
+    ngx_http_ticket_change_t *change);
+static void ngx_http_ticket_queue_admin_answer(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_call_t *call);
 
 
 void
 ngx_http_ticket_action_queue_admin(ngx_http_ticket_ctx_t *ctx)
 {
-    ngx_http_ticket_fail(ctx, NGX_HTTP_TICKET_RESULT_UNAVAILABLE, NULL);
+    const char  *wrong;
+
+    if (ngx_http_ticket_call_begin(ctx, ngx_http_ticket_action_queue_admin)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    switch (ctx->request->method) {
+
+    case NGX_HTTP_PUT:
+    case NGX_HTTP_PATCH:
+        wrong = ngx_http_ticket_queue_admin_check(ctx);
+
+        if (wrong != NULL) {
+            ngx_http_ticket_fail(ctx, NGX_HTTP_TICKET_RESULT_BAD_REQUEST,
+                                 wrong);
+
+        } else if (ctx->request->method == NGX_HTTP_PUT) {
+            ngx_http_ticket_queue_admin_name(ctx);
+
+        } else {
+            ngx_http_ticket_queue_admin_define(ctx);
+        }
+
+        return;
+
+    case NGX_HTTP_DELETE:
+        ngx_http_ticket_queue_admin_define(ctx);
+        return;
+
+    default:
+        ngx_http_ticket_queue_admin_get(ctx);
+        return;
+    }
+}
+
+
+static void
+ngx_http_ticket_queue_admin_get(ngx_http_ticket_ctx_t *ctx)
+{
+    ngx_http_ticket_call_t  *call;
+
+    call = ngx_http_ticket_call_room(ctx->tmcf, ctx->tlcf->redis, &ctx->room,
+                                     NULL, ngx_http_ticket_queue_admin_got,
+                                     ctx);
+    if (call == NULL) {
+        ngx_http_ticket_call_refused(ctx, NGX_ERROR);
+        return;
+    }
+
+    ngx_http_ticket_call_wait(ctx, call, NGX_HTTP_TICKET_SCRIPT_queue_room);
+}
+
+
+static void
+ngx_http_ticket_queue_admin_got(ngx_http_ticket_call_t *call)
+{
+    ngx_connection_t        *c;
+    ngx_http_ticket_ctx_t   *ctx;
+    ngx_http_ticket_text_t   text;
+
+    ctx = ngx_http_ticket_call_resume(call, &c);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    if (call->result == NGX_HTTP_TICKET_RESULT_NONE) {
+        ngx_http_ticket_text_init(ctx, &text);
+        ngx_http_ticket_queue_describe(&text, &ctx->room, call->reply);
+
+        ngx_http_ticket_answer(ctx, NGX_HTTP_TICKET_RESULT_FOUND,
+                               &ngx_http_ticket_type_json, &text);
+    } else {
+        ngx_http_ticket_fail(ctx, call->result, NULL);
+    }
+
+    ngx_http_ticket_leave(c);
+}
+
+
+static const char *
+ngx_http_ticket_queue_admin_check(ngx_http_ticket_ctx_t *ctx)
+{
+    ticket_args_t  *args;
+
+    args = &ctx->args;
+
+    if (ctx->request->method == NGX_HTTP_PUT) {
+
+        if (!(args->given & TICKET_ARG_ROOM_CAPACITY)) {
+            return "A waiting room's definition needs its capacity.";
+        }
+
+        if (args->opening_draw
+            && (!(args->given & TICKET_ARG_OPENS_AT) || args->opens_at < 0))
+        {
+            return "An opening draw needs opens_at.";
+        }
+
+    } else if (!(args->given & TICKET_ARGS_ROOM)) {
+        return "No field to be changed is given.";
+    }
+
+    if (!ngx_http_ticket_queue_admin_own(&ctx->room, &args->tickets)) {
+        return "A waiting room guards the ticket of its name and those of its"
+               " group.";
+    }
+
+    return NULL;
+}
+
+
+/* all are S or x@S, so that they share its hash slot */
+
+static ngx_uint_t
+ngx_http_ticket_queue_admin_own(ngx_str_t *room, ticket_slice_t *names)
+{
+    u_char     *last, *space;
+    ngx_str_t   name, tag;
+
+    name.data = (u_char *) names->data;
+    last = name.data + names->len;
+
+    while (names->len && name.data < last) {
+        space = ngx_strlchr(name.data, last, ' ');
+        name.len = (space ? space : last) - name.data;
+
+        ngx_http_ticket_tag(&name, &tag);
+
+        if (tag.len != room->len
+            || ngx_memcmp(tag.data, room->data, tag.len) != 0)
+        {
+            return 0;
+        }
+
+        name.data += name.len + 1;
+    }
+
+    return 1;
+}
+
+
+/* the name first and in a call of its own: one without a room is harmless */
+
+static void
+ngx_http_ticket_queue_admin_name(ngx_http_ticket_ctx_t *ctx)
+{
+    ngx_http_ticket_call_t  *call;
+
+    call = ngx_http_ticket_call_create(ctx->tmcf, ctx->tlcf->redis,
+                                       &ctx->room,
+                                       ngx_http_ticket_queue_admin_named, ctx);
+    if (call == NULL) {
+        ngx_http_ticket_call_refused(ctx, NGX_ERROR);
+        return;
+    }
+
+    ngx_http_ticket_call_literal(call, "SADD");
+    ngx_http_ticket_call_literal(call, "queues");
+    ngx_http_ticket_call_str(call, (char *) call->ticket.data,
+                             call->ticket.len);
+
+    /* it may be older than a FLUSHALL; here before the definition leaves */
+
+    if (ngx_http_ticket_redis_ready(ctx->tlcf->redis->redis)) {
+        (void) ngx_http_ticket_redis_catalogue(ctx->tlcf->redis->redis);
+    }
+
+    ngx_http_ticket_call_wait(ctx, call, NGX_HTTP_TICKET_SCRIPTS);
+}
+
+
+static void
+ngx_http_ticket_queue_admin_named(ngx_http_ticket_call_t *call)
+{
+    ngx_connection_t       *c;
+    ngx_http_ticket_ctx_t  *ctx;
+
+    ctx = ngx_http_ticket_call_resume(call, &c);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    if (call->result == NGX_HTTP_TICKET_RESULT_NONE) {
+        ngx_http_ticket_queue_admin_define(ctx);
+
+    } else {
+        ngx_http_ticket_fail(ctx, call->result, NULL);
+    }
+
+    ngx_http_ticket_leave(c);
+}
+
+
+static void
+ngx_http_ticket_queue_admin_define(ngx_http_ticket_ctx_t *ctx)
+{
+    ngx_int_t                      rc;
+    ngx_http_ticket_call_t        *call;
+    ngx_http_ticket_change_t      *change;
+    ngx_http_ticket_redis_info_t  *info;
+
+    change = ngx_calloc(sizeof(ngx_http_ticket_change_t), ngx_cycle->log);
+    if (change == NULL) {
+        ngx_http_ticket_call_refused(ctx, NGX_ERROR);
+        return;
+    }
+
+    change->ctx = ctx;
+    change->method = ctx->request->method;
+
+    ngx_http_ticket_queue_admin_who(ctx, change);
+
+    call = ngx_http_ticket_call_room(ctx->tmcf, ctx->tlcf->redis, &ctx->room,
+                                     NULL, ngx_http_ticket_queue_admin_done,
+                                     change);
+    if (call == NULL) {
+        ngx_free(change);
+        ngx_http_ticket_call_refused(ctx, NGX_ERROR);
+        return;
+    }
+
+    info = ngx_http_ticket_redis_info(ctx->tlcf->redis->redis);
+
+    ngx_http_ticket_call_str(call, (char *) change->who.data,
+                             change->who.len);
+    ngx_http_ticket_call_int(call, ctx->request->method == NGX_HTTP_PUT);
+    ngx_http_ticket_call_str(call, (char *) info->catalogue,
+                             ngx_strlen(info->catalogue));
+
+    ngx_http_ticket_queue_admin_fields(ctx, call);
+
+    if (ngx_http_ticket_queue_admin_seed(ctx, call) != NGX_OK) {
+        ngx_free(call);
+        ngx_free(change);
+        ngx_http_ticket_fail(ctx, NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR, NULL);
+        return;
+    }
+
+    /* an origin has only what the persister restores */
+
+    ngx_http_ticket_call_literal(call, "");
+
+    rc = ngx_http_ticket_call_send(call, NGX_HTTP_TICKET_SCRIPT_queue_define);
+
+    if (rc != NGX_OK) {
+        ngx_free(change);
+        ngx_http_ticket_call_refused(ctx, rc);
+        return;
+    }
+
+    ngx_http_ticket_wait(ctx, change, ngx_http_ticket_queue_admin_detach);
+}
+
+
+/* the verified user, if the site says who that is, and from where */
+
+static void
+ngx_http_ticket_queue_admin_who(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_change_t *change)
+{
+    u_char          *p, *last;
+    ngx_str_t        user;
+    ticket_slice_t   slice;
+
+    p = change->text;
+    last = change->text + sizeof(change->text);
+
+    change->who.data = p;
+
+    if (ngx_http_ticket_input_value(ctx->request, ctx->tlcf->user, &user)
+        == NGX_OK)
+    {
+        ngx_http_ticket_slice(slice, &user);
+
+        if (user.len && ticket_user_valid(slice)) {
+            p = ngx_slprintf(p, last, "%V ", &user);
+        }
+    }
+
+    p = ngx_slprintf(p, last, "%V", &ctx->request->connection->addr_text);
+
+    change->who.len = p - change->who.data;
+    change->what.data = p;
+
+    if (ctx->request->method != NGX_HTTP_DELETE) {
+        p = ngx_http_ticket_queue_changes(p, last, &ctx->args);
+    }
+
+    change->what.len = p - change->what.data;
+}
+
+
+/* PUT gives the whole definition, with defaults; PATCH leaves the rest alone,
+ * which an empty argument means */
+
+static void
+ngx_http_ticket_queue_admin_fields(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_call_t *call)
+{
+    unsigned        given;
+    ngx_uint_t      put;
+    ticket_args_t  *args;
+
+    args = &ctx->args;
+    given = args->given;
+    put = (ctx->request->method == NGX_HTTP_PUT);
+
+    ngx_http_ticket_queue_admin_number(call, given & TICKET_ARG_ROOM_CAPACITY,
+                                       args->room_capacity, "");
+    ngx_http_ticket_queue_admin_number(call, given & TICKET_ARG_RATE,
+                                       args->rate, put ? "-" : "");
+    ngx_http_ticket_queue_admin_number(call, given & TICKET_ARG_SHARE,
+                                       args->share, put ? "-" : "");
+    ngx_http_ticket_queue_admin_number(call, given & TICKET_ARG_PASS_TTL,
+                                       args->pass_ttl * 1000,
+                                       put ? "60000" : "");
+
+    if (ctx->request->method == NGX_HTTP_DELETE) {
+        ngx_http_ticket_call_literal(call, "deleted");
+
+    } else if (given & TICKET_ARG_ROOM_STATE) {
+        ngx_http_ticket_call_str(call, args->room_state.data,
+                                 args->room_state.len);
+    } else {
+        ngx_http_ticket_call_str(call, "open", put ? 4 : 0);
+    }
+
+    if ((given & TICKET_ARG_TICKETS) && args->tickets.len) {
+        ngx_http_ticket_call_str(call, args->tickets.data, args->tickets.len);
+
+    } else {
+        ngx_http_ticket_call_str(call, "-",
+                                 put || (given & TICKET_ARG_TICKETS) ? 1 : 0);
+    }
+
+    ngx_http_ticket_queue_admin_number(call, given & TICKET_ARG_MAX_LAG,
+                                       args->max_lag, put ? "1000" : "");
+    ngx_http_ticket_queue_admin_number(call, given & TICKET_ARG_OPENS_AT,
+                                       (uint64_t) ngx_max(args->opens_at, 0),
+                                       put ? "-" : "");
+
+    if (given & TICKET_ARG_OPENING_DRAW) {
+        ngx_http_ticket_call_int(call, args->opening_draw);
+
+    } else {
+        ngx_http_ticket_call_str(call, "0", put ? 1 : 0);
+    }
+}
+
+
+/* 0 that was given: there shall be none */
+
+static void
+ngx_http_ticket_queue_admin_number(ngx_http_ticket_call_t *call,
+    ngx_uint_t given, uint64_t value, const char *otherwise)
+{
+    if (given && value) {
+        ngx_http_ticket_call_int(call, (int64_t) value);
+
+    } else if (given) {
+        ngx_http_ticket_call_literal(call, "-");
+
+    } else {
+        ngx_http_ticket_call_str(call, otherwise, ngx_strlen(otherwise));
+    }
+}
+
+
+/* Taken by a room that has none yet: unpredictable, and fixed by its hash
+ * before anybody enters. */
+
+static ngx_int_t
+ngx_http_ticket_queue_admin_seed(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_call_t *call)
+{
+    u_char  *seed, *hash, bytes[NGX_HTTP_TICKET_SEED_BYTES],
+            digest[SHA256_DIGEST_LENGTH];
+
+    seed = ngx_pnalloc(ctx->request->pool, 4 * NGX_HTTP_TICKET_SEED_BYTES);
+
+    if (seed == NULL || RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        return NGX_ERROR;
+    }
+
+    hash = ngx_hex_dump(seed, bytes, sizeof(bytes));
+
+    (void) SHA256(seed, hash - seed, digest);
+    (void) ngx_hex_dump(hash, digest, sizeof(digest));
+
+    ngx_http_ticket_call_str(call, (char *) seed, 2 * sizeof(bytes));
+    ngx_http_ticket_call_str(call, (char *) hash, 2 * sizeof(digest));
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ticket_queue_admin_detach(ngx_http_ticket_ctx_t *ctx)
+{
+    ngx_http_ticket_change_t *change = ctx->waiting;
+
+    change->ctx = NULL;
+}
+
+
+static void
+ngx_http_ticket_queue_admin_done(ngx_http_ticket_call_t *call)
+{
+    ngx_http_ticket_change_t *change = call->data;
+
+    ngx_connection_t       *c;
+    ngx_http_ticket_ctx_t  *ctx;
+
+    if (call->result == NGX_HTTP_TICKET_RESULT_NONE) {
+        ngx_http_ticket_queue_admin_log(call, change);
+    }
+
+    ctx = change->ctx;
+
+    ngx_free(change);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    call->data = ctx;
+
+    ctx = ngx_http_ticket_call_resume(call, &c);
+
+    if (call->result == NGX_HTTP_TICKET_RESULT_NONE) {
+        ngx_http_ticket_queue_admin_answer(ctx, call);
+
+    } else {
+        ngx_http_ticket_fail(ctx, call->result,
+                             call->code == TICKET_CODE_BAD_HOURS
+                             ? "An opening draw needs opens_at." : NULL);
+    }
+
+    ngx_http_ticket_leave(c);
+}
+
+
+/* the seed is in neither of the two texts; here the room is seen at once */
+
+static void
+ngx_http_ticket_queue_admin_log(ngx_http_ticket_call_t *call,
+    ngx_http_ticket_change_t *change)
+{
+    ngx_http_ticket_room_t  *room;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "ticket queue: \"%V\" was %s by %V%s%V", &call->ticket,
+                  change->method == NGX_HTTP_DELETE ? "deleted"
+                  : call->code == TICKET_CODE_CREATED ? "created" : "changed",
+                  &change->who, change->what.len ? ":" : "", &change->what);
+
+    if (call->conf->rooms != NULL) {
+        room = ngx_http_ticket_room_get(call->conf->rooms, &call->ticket);
+
+        if (room != NULL) {
+            ngx_http_ticket_room_refresh(room);
+        }
+    }
+}
+
+
+static void
+ngx_http_ticket_queue_admin_answer(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_call_t *call)
+{
+    ngx_http_ticket_text_t    text;
+    ngx_http_ticket_result_e  result;
+
+    if (ctx->request->method == NGX_HTTP_DELETE) {
+        result = NGX_HTTP_TICKET_RESULT_DELETED;
+
+    } else if (call->code == TICKET_CODE_CREATED) {
+        result = NGX_HTTP_TICKET_RESULT_CREATED;
+
+    } else {
+        result = NGX_HTTP_TICKET_RESULT_CHANGED;
+    }
+
+    ngx_http_ticket_text_init(ctx, &text);
+    ngx_http_ticket_queue_describe(&text, &ctx->room, call->reply);
+
+    ngx_http_ticket_answer(ctx, result, &ngx_http_ticket_type_json, &text);
 }

@@ -193,7 +193,16 @@ ngx_http_ticket_act(ngx_http_ticket_ctx_t *ctx)
         return;
 
     case NGX_HTTP_TICKET_QUEUE_ADMIN:
-        ngx_http_ticket_action_queue_admin(ctx);
+        if (ctx->room.len != 0) {
+            ngx_http_ticket_action_queue_admin(ctx);
+
+        } else if (ctx->request->method & NGX_HTTP_TICKET_READ) {
+            ngx_http_ticket_action_list(ctx);
+
+        } else {
+            ngx_http_ticket_fail_method(ctx, NGX_HTTP_TICKET_READ);
+        }
+
         return;
 
     case NGX_HTTP_TICKET_METRICS:
