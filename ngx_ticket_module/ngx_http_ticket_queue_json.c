@@ -11,7 +11,7 @@
 static void ngx_http_ticket_queue_number(ngx_http_ticket_text_t *text,
     const char *key, int64_t value);
 static void ngx_http_ticket_queue_draw(ngx_http_ticket_text_t *text,
-    ngx_http_ticket_picture_t *picture, ngx_uint_t drawing);
+    ngx_http_ticket_waiter_t *waiter);
 
 
 static ngx_str_t  ngx_http_ticket_queue_state_waiting =
@@ -56,7 +56,7 @@ ngx_http_ticket_queue_waiting(ngx_http_ticket_text_t *text,
     }
 
     if (picture->draw != NGX_HTTP_TICKET_DRAW_NONE || rank < 0) {
-        ngx_http_ticket_queue_draw(text, picture, rank < 0);
+        ngx_http_ticket_queue_draw(text, waiter);
     }
 
     if (place != NULL) {
@@ -88,9 +88,22 @@ ngx_http_ticket_queue_number(ngx_http_ticket_text_t *text, const char *key,
 
 static void
 ngx_http_ticket_queue_draw(ngx_http_ticket_text_t *text,
-    ngx_http_ticket_picture_t *picture, ngx_uint_t drawing)
+    ngx_http_ticket_waiter_t *waiter)
 {
-    ngx_str_t  hash, seed;
+    int64_t                     entries;
+    ngx_str_t                   hash, seed;
+    ngx_uint_t                  drawing;
+    ngx_http_ticket_picture_t  *picture;
+
+    picture = &waiter->room->picture;
+    drawing = (waiter->rank < 0);
+    entries = picture->drawn;
+
+    /* the picture may be older than he is */
+
+    if (waiter->number < NGX_HTTP_TICKET_ROOM_DRAWN) {
+        entries = ngx_max(entries, (int64_t) waiter->number);
+    }
 
     hash.data = picture->hash;
     hash.len = picture->hash_len;
@@ -109,7 +122,7 @@ ngx_http_ticket_queue_draw(ngx_http_ticket_text_t *text,
         ngx_http_ticket_json_word(text, "seed", "null");
     }
 
-    ngx_http_ticket_queue_number(text, "entries", picture->drawn);
+    ngx_http_ticket_queue_number(text, "entries", entries);
     ngx_http_ticket_json_close(text, '}');
 }
 

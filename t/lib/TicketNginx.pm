@@ -20,7 +20,7 @@ END { local $?; $_->stop for @All }
 
 sub new {
     my ($class, %with) = @_;
-    my $root = "$Test::Nginx::Util::ServRoot-own";
+    my $root = $with{root} // "$Test::Nginx::Util::ServRoot-own";
 
     remove_tree($root);
     make_path("$root/logs");

@@ -13,8 +13,8 @@ use TicketTest qw(redis replid);
 
 use base 'Exporter';
 
-our @EXPORT = qw($Kid $Secret write_keys token signed_pass signed_place room room_keys admit
-    live room_value);
+our @EXPORT = qw($Kid $Secret write_keys token signed_pass signed_place room room_keys
+    restore admit live room_value redis_ms);
 
 # what signs unless the test says otherwise
 our ($Kid, $Secret) = ('k1', '0123456789abcdefghijklmnopqrstuv');
@@ -83,6 +83,28 @@ sub room {
               seed draw_hash origin)});
     die "queue_define: " . (ref $r ? join(' ', @$r) : $r) . "\n"
         unless ref $r && ($r->[0] == 0 || $r->[0] == 5);
+}
+
+
+# what the persister's keeper does after a loss of Redis; values as `room_value`
+# told them before it
+sub restore {
+    my ($S, %was) = @_;
+
+    redis('SADD', 'queues', $S);
+    my $r = redis('EVAL', TicketTest::script('queue_define'), 3,
+        room_keys($S), $S, 'keeper', 1, replid(),
+        @was{qw(capacity rate share pass_ttl state tickets max_lag opens_at
+                draw seed draw_hash origin drawn)});
+    die "queue_define: " . (ref $r ? join(' ', @$r) : $r) . "\n"
+        unless ref $r && $r->[0] == 5;
+}
+
+
+# Redis' clock
+sub redis_ms {
+    my ($s, $us) = @{ redis('TIME') };
+    return $s * 1000 + int($us / 1000);
 }
 
 
