@@ -4,6 +4,7 @@
 use lib 't/lib';
 use TicketTest;
 use TicketNginx;
+use TicketH2;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -52,62 +53,11 @@ sub answered {
 }
 
 
-# HTTP/2 by hand: what is sent when is ours to say
-
-sub frame {
-    my ($type, $flags, $stream, $payload) = @_;
-    return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags,
-        $stream) . $payload;
-}
-
-
-sub h2_open { return send_to_h2("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame(4, 0, 0, '')) }
-
-
-sub send_to_h2 {
-    my ($bytes, $s) = @_;
-    $s //= IO::Socket::INET->new(PeerAddr => "127.0.0.1:$plain", Timeout => 5)
-        or die "no connection: $!";
-    print {$s} $bytes;
-    $s->flush;
-    return $s;
-}
-
-
-# HEADERS without compression; `last`: no body follows
-sub h2_headers {
-    my ($stream, $last, @fields) = @_;
-    my $block = '';
-    while (my ($name, $value) = splice @fields, 0, 2) {
-        $block .= pack 'CC/aC/a', 0, $name, $value;
-    }
-    return frame(1, 4 | ($last ? 1 : 0), $stream, $block);
-}
-
-
 sub h2_post {
     my ($stream, $user, $last, @more) = @_;
     return h2_headers($stream, $last // 1, ':method', 'POST', ':scheme',
         'http', ':path', '/book?ticket=concert', ':authority', 'x', 'x-user',
         $user, 'content-type', 'application/json', @more);
-}
-
-
-# bodies by stream, until so many have ended; or one of them
-sub h2_bodies {
-    my ($s, $n, $only) = @_;
-    my %body;
-    while ($n > 0) {
-        read($s, my $head, 9) == 9 or last;
-        my ($length, $type, $flags, $stream) =
-            unpack 'NCCN', "\0" . substr($head, 0, 3) . substr($head, 3);
-        my $payload = '';
-        read $s, $payload, $length if $length;
-        next if $only && $stream != $only;
-        $body{$stream} = ($body{$stream} // '') . $payload if $type == 0;
-        $n-- if $type <= 1 && $flags & 1;
-    }
-    return \%body;
 }
 
 
@@ -147,7 +97,7 @@ subtest 'bodies' => sub {
     answered('no JSON', 400, qr/bad_request/, 'POST', '/book', @json, '-d', '{');
 
     # a byte a frame, and the end in a frame without any
-    my $s = h2_open();
+    my $s = h2_open($plain);
     my $body = '{"ticket":"concert","quantity":3}';
     send_to_h2(h2_headers(1, 0, ':method', 'POST', ':scheme', 'http', ':path',
         '/book', ':authority', 'x', 'x-user', 'bob', 'content-type',
@@ -182,7 +132,7 @@ subtest 'bodies' => sub {
 
 subtest 'the requests of one connection share a call' => sub {
     started();
-    my $s = h2_open();
+    my $s = h2_open($plain);
     my $before = metrics();
     send_to_h2(join('', map { h2_post(2 * $_ + 1, "u$_") } 1 .. 50), $s);
     my $got = h2_bodies($s, 50);
@@ -199,7 +149,7 @@ subtest 'the requests of one connection share a call' => sub {
 subtest 'a stream that is reset is let go, its sale is made, the others go on' => sub {
     started();
     TicketRedis::pause();
-    my $s = h2_open();
+    my $s = h2_open($plain);
     send_to_h2(h2_post(1, 'ann') . h2_post(3, 'bob'), $s);
     ok(wait_for(20, sub { metric('pending') == 2 }), 'two wait');
     send_to_h2(frame(3, 0, 1, pack 'N', 8), $s);
@@ -218,7 +168,7 @@ subtest 'a stream that is reset is let go, its sale is made, the others go on' =
 subtest 'a connection that is cut with many waiting' => sub {
     started();
     TicketRedis::pause();
-    my $s = h2_open();
+    my $s = h2_open($plain);
     send_to_h2(join('', map { h2_post(2 * $_ + 1, "u$_") } 1 .. 30), $s);
     send_to_h2(h2_headers(101, 1, ':method', 'GET', ':scheme', 'http', ':path',
         '/tickets/concert', ':authority', 'x'), $s);
@@ -237,7 +187,7 @@ subtest 'a connection that is cut with many waiting' => sub {
 subtest 'waiting streams are answered when the worker is asked to leave' => sub {
     started();
     TicketRedis::pause();
-    my $s = h2_open();
+    my $s = h2_open($plain);
     send_to_h2(h2_post(1, 'ann') . h2_post(3, 'bob'), $s);
     ok(wait_for(20, sub { metric('pending') == 2 }), 'two wait');
     my $pid = $nginx->master;
