@@ -355,9 +355,17 @@ ngx_http_ticket_call_resume(ngx_http_ticket_call_t *call,
 void
 ngx_http_ticket_call_refused(ngx_http_ticket_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_http_ticket_fail(ctx, rc == NGX_BUSY
-                              ? NGX_HTTP_TICKET_RESULT_OVERLOADED
-                              : NGX_HTTP_TICKET_RESULT_UNAVAILABLE, NULL);
+    ngx_http_ticket_result_e  result;
+
+    result = (rc == NGX_BUSY) ? NGX_HTTP_TICKET_RESULT_OVERLOADED
+                              : NGX_HTTP_TICKET_RESULT_UNAVAILABLE;
+
+    if (ctx->away) {
+        ctx->away(ctx, result);
+
+    } else {
+        ngx_http_ticket_fail(ctx, result, NULL);
+    }
 }
 
 

@@ -99,7 +99,7 @@ void ngx_http_ticket_call_detach(ngx_http_ticket_ctx_t *ctx);
 ngx_http_ticket_ctx_t *ngx_http_ticket_call_resume(
     ngx_http_ticket_call_t *call, ngx_connection_t **c);
 
-/* answers why a call could not be sent */
+/* answers why a call could not be sent, or leaves it to ctx->away */
 void ngx_http_ticket_call_refused(ngx_http_ticket_ctx_t *ctx, ngx_int_t rc);
 
 

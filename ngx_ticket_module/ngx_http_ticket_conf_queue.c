@@ -134,6 +134,27 @@ ngx_http_ticket_conf_queue_merge(ngx_conf_t *cf,
 }
 
 
+ngx_uint_t
+ngx_http_ticket_conf_queue_page_valid(ngx_str_t *page)
+{
+    size_t  i;
+
+    if (page->len == 0 || page->data[0] != '/'
+        || (page->len > 1 && (page->data[1] == '/' || page->data[1] == '\\')))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < page->len; i++) {
+        if (page->data[i] <= 0x20 || page->data[i] == 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static char *
 ngx_http_ticket_conf_queue_gate(ngx_conf_t *cf,
     ngx_http_ticket_loc_conf_t *conf)
@@ -156,6 +177,16 @@ ngx_http_ticket_conf_queue_gate(ngx_conf_t *cf,
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"ticket_queue\" needs \"%s\" in %s:%ui",
                       missing, conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->queue_page != NULL && conf->queue_page->lengths == NULL
+        && !ngx_http_ticket_conf_queue_page_valid(&conf->queue_page->value))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"ticket_queue_page\" must be a path on this host, "
+                      "not \"%V\", for \"ticket_queue\" in %s:%ui",
+                      &conf->queue_page->value, conf->file, conf->line);
         return NGX_CONF_ERROR;
     }
 

@@ -7,6 +7,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_ticket_request.h"
+#include "ngx_http_ticket_gate.h"
 #include "ngx_http_ticket_queue.h"
 
 
@@ -171,7 +172,7 @@ static ngx_command_t  ngx_http_ticket_commands[] = {
 
 static ngx_http_module_t  ngx_http_ticket_module_ctx = {
     ngx_http_ticket_add_variables,         /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_ticket_gate_init,             /* postconfiguration */
 
     ngx_http_ticket_create_main_conf,      /* create main configuration */
     ngx_http_ticket_init_main_conf,        /* init main configuration */

@@ -142,6 +142,9 @@ char *ngx_http_ticket_conf_queue(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_ticket_conf_queue_merge(ngx_conf_t *cf,
     ngx_http_ticket_loc_conf_t *prev, ngx_http_ticket_loc_conf_t *conf);
 
+/* whether a "ticket_queue_page" is a path of this host, and no header more */
+ngx_uint_t ngx_http_ticket_conf_queue_page_valid(ngx_str_t *page);
+
 extern ngx_conf_enum_t  ngx_http_ticket_conf_queue_fails[];
 extern ngx_conf_post_t  ngx_http_ticket_conf_queue_tick_post;
 

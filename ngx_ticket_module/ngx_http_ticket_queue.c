@@ -14,8 +14,6 @@ static void ngx_http_ticket_queue_enter(ngx_http_ticket_ctx_t *ctx);
 static void ngx_http_ticket_queue_forget(ngx_http_ticket_ctx_t *ctx);
 static void ngx_http_ticket_queue_entered(void *data,
     ngx_http_ticket_entry_t *entry);
-static void ngx_http_ticket_queue_answer_waiting(ngx_http_ticket_ctx_t *ctx,
-    ngx_http_ticket_entry_t *entry);
 static void ngx_http_ticket_queue_answer_admitted(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_entry_t *entry);
 static void ngx_http_ticket_queue_answer_closed(ngx_http_ticket_ctx_t *ctx,
@@ -102,7 +100,7 @@ ngx_http_ticket_queue_entered(void *data, ngx_http_ticket_entry_t *entry)
     switch (entry->result) {
 
     case NGX_HTTP_TICKET_RESULT_WAITING:
-        ngx_http_ticket_queue_answer_waiting(ctx, entry);
+        ngx_http_ticket_queue_answer_waiting(ctx, entry, ctx->data);
         break;
 
     case NGX_HTTP_TICKET_RESULT_ADMITTED:
@@ -122,41 +120,22 @@ ngx_http_ticket_queue_entered(void *data, ngx_http_ticket_entry_t *entry)
 }
 
 
-static void
+void
 ngx_http_ticket_queue_answer_waiting(ngx_http_ticket_ctx_t *ctx,
-    ngx_http_ticket_entry_t *entry)
+    ngx_http_ticket_entry_t *entry, ngx_http_ticket_place_t *shown)
 {
     ngx_msec_t                poll;
-    ngx_http_request_t       *r;
     ngx_http_ticket_text_t    text;
     ngx_http_ticket_token_t   token;
     ngx_http_ticket_waiter_t  waiter;
 
-    r = ctx->request;
-
-    waiter.room = entry->room;
-    waiter.user = &ctx->user;
-    waiter.number = entry->number;
-    waiter.rank = entry->rank;
-    waiter.waiting = entry->waiting;
-    waiter.now = entry->now;
-
-    ctx->position = entry->rank + 1;
-
-    if (ngx_http_ticket_queue_sign_place(ctx->tmcf, &waiter, ctx->data, &token)
-        != NGX_OK
-        || ngx_http_ticket_queue_cookie(r, TICKET_PASS_PLACE, &token,
-                                        NGX_HTTP_TICKET_PLACE_AGE)
-           != NGX_OK)
-    {
-        ctx->failed = 1;
-    }
+    ngx_http_ticket_queue_give_place(ctx, entry, shown, &waiter, &token);
 
     ngx_http_ticket_text_init(ctx, &text);
 
     poll = ngx_http_ticket_queue_waiting(&text, &waiter, &token);
 
-    if (ngx_http_ticket_queue_retry_after(r, poll) != NGX_OK) {
+    if (ngx_http_ticket_queue_retry_after(ctx->request, poll) != NGX_OK) {
         ctx->failed = 1;
     }
 
@@ -165,22 +144,62 @@ ngx_http_ticket_queue_answer_waiting(ngx_http_ticket_ctx_t *ctx,
 }
 
 
+void
+ngx_http_ticket_queue_give_place(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_entry_t *entry, ngx_http_ticket_place_t *shown,
+    ngx_http_ticket_waiter_t *waiter, ngx_http_ticket_token_t *token)
+{
+    waiter->room = entry->room;
+    waiter->user = &ctx->user;
+    waiter->number = entry->number;
+    waiter->rank = entry->rank;
+    waiter->waiting = entry->waiting;
+    waiter->now = entry->now;
+
+    ctx->position = entry->rank + 1;
+
+    if (ngx_http_ticket_queue_sign_place(ctx->tmcf, waiter, shown, token)
+        != NGX_OK
+        || ngx_http_ticket_queue_cookie(ctx->request, TICKET_PASS_PLACE, token,
+                                        NGX_HTTP_TICKET_PLACE_AGE)
+           != NGX_OK)
+    {
+        ctx->failed = 1;
+    }
+}
+
+
 static void
 ngx_http_ticket_queue_answer_admitted(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_entry_t *entry)
 {
-    ngx_http_request_t       *r;
-    ngx_http_ticket_text_t    text;
-    ngx_http_ticket_place_t  *place;
-    ngx_http_ticket_token_t   token;
+    ngx_http_ticket_text_t   text;
+    ngx_http_ticket_token_t  token;
+
+    ngx_http_ticket_queue_give_pass(ctx, entry, ctx->data, &token);
+
+    ngx_http_ticket_text_init(ctx, &text);
+    ngx_http_ticket_queue_admitted(&text, &ctx->room, &ctx->user,
+                                   entry->expires, entry->now, &token);
+
+    ngx_http_ticket_answer(ctx, NGX_HTTP_TICKET_RESULT_ADMITTED,
+                           &ngx_http_ticket_type_json, &text);
+}
+
+
+void
+ngx_http_ticket_queue_give_pass(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_entry_t *entry, ngx_http_ticket_place_t *shown,
+    ngx_http_ticket_token_t *token)
+{
+    ngx_http_request_t  *r;
 
     r = ctx->request;
-    place = ctx->data;
 
     if (ngx_http_ticket_queue_sign_pass(ctx->tmcf, entry->room, &ctx->user,
-                                        entry->expires, &token)
+                                        entry->expires, token)
         != NGX_OK
-        || ngx_http_ticket_queue_cookie(r, TICKET_PASS_PASS, &token,
+        || ngx_http_ticket_queue_cookie(r, TICKET_PASS_PASS, token,
                                 (time_t) (entry->expires - entry->now) / 1000)
            != NGX_OK)
     {
@@ -189,7 +208,7 @@ ngx_http_ticket_queue_answer_admitted(ngx_http_ticket_ctx_t *ctx,
 
     /* its place has done what it was for */
 
-    if (place->number != 0
+    if (shown->number != 0
         && ngx_http_ticket_queue_cookie(r, TICKET_PASS_PLACE, NULL, 0)
            != NGX_OK)
     {
@@ -197,14 +216,7 @@ ngx_http_ticket_queue_answer_admitted(ngx_http_ticket_ctx_t *ctx,
     }
 
     ngx_http_ticket_queue_handed(r, ctx->tmcf, &ctx->room, &ctx->user,
-                                 entry->expires, entry->now, place);
-
-    ngx_http_ticket_text_init(ctx, &text);
-    ngx_http_ticket_queue_admitted(&text, &ctx->room, &ctx->user,
-                                   entry->expires, entry->now, &token);
-
-    ngx_http_ticket_answer(ctx, NGX_HTTP_TICKET_RESULT_ADMITTED,
-                           &ngx_http_ticket_type_json, &text);
+                                 entry->expires, entry->now, shown);
 }
 
 

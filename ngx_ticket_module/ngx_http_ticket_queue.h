@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_ticket_entry.h"
+#include "ngx_http_ticket_request.h"
 #include "ngx_http_ticket_json.h"
 #include "ngx_http_ticket_pass.h"
 
@@ -86,6 +87,18 @@ ngx_int_t ngx_http_ticket_queue_retry_after(ngx_http_request_t *r,
 void ngx_http_ticket_queue_handed(ngx_http_request_t *r,
     ngx_http_ticket_main_conf_t *tmcf, ngx_str_t *room, ngx_str_t *user,
     int64_t expires, int64_t now, ngx_http_ticket_place_t *place);
+
+/* For a request (ctx->failed: no memory), by what queue_enter told, and the
+ * place it has shown; cookies too.  First the whole answer of one who waits,
+ * then what there is to give him, and to one who was admitted. */
+void ngx_http_ticket_queue_answer_waiting(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_entry_t *entry, ngx_http_ticket_place_t *shown);
+void ngx_http_ticket_queue_give_place(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_entry_t *entry, ngx_http_ticket_place_t *shown,
+    ngx_http_ticket_waiter_t *waiter, ngx_http_ticket_token_t *token);
+void ngx_http_ticket_queue_give_pass(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_entry_t *entry, ngx_http_ticket_place_t *shown,
+    ngx_http_ticket_token_t *token);
 
 /* init_main_conf: the variables that bring places and passes */
 char *ngx_http_ticket_queue_inputs(ngx_conf_t *cf,

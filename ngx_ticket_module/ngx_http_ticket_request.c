@@ -10,10 +10,7 @@
 #include "ngx_http_ticket_request.h"
 
 
-static ngx_http_ticket_ctx_t *ngx_http_ticket_request_create(
-    ngx_http_request_t *r);
 static void ngx_http_ticket_request_route(ngx_http_ticket_ctx_t *ctx);
-static ngx_int_t ngx_http_ticket_request_discard(ngx_http_ticket_ctx_t *ctx);
 static void ngx_http_ticket_request_deadline(ngx_event_t *ev);
 static void ngx_http_ticket_request_cleanup(void *data);
 
@@ -41,7 +38,7 @@ ngx_http_ticket_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_http_ticket_ctx_t *
+ngx_http_ticket_ctx_t *
 ngx_http_ticket_request_create(ngx_http_request_t *r)
 {
     ngx_http_cleanup_t     *cln;
@@ -230,9 +227,7 @@ ngx_http_ticket_refuse(ngx_http_ticket_ctx_t *ctx,
 }
 
 
-/* NGX_OK, or the request is finalized */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_ticket_request_discard(ngx_http_ticket_ctx_t *ctx)
 {
     ngx_int_t            rc;
@@ -348,9 +343,10 @@ ngx_http_ticket_leave(ngx_connection_t *c)
 static void
 ngx_http_ticket_request_deadline(ngx_event_t *ev)
 {
-    uint64_t                now;
-    ngx_connection_t       *c;
-    ngx_http_ticket_ctx_t  *ctx;
+    uint64_t                   now;
+    ngx_connection_t          *c;
+    ngx_http_ticket_ctx_t     *ctx;
+    ngx_http_ticket_result_e   result;
 
     ctx = ev->data;
     now = ngx_http_ticket_usec();
@@ -370,9 +366,15 @@ ngx_http_ticket_request_deadline(ngx_event_t *ev)
         ngx_http_ticket_detached(ctx);
     }
 
-    ngx_http_ticket_fail(ctx, ctx->unsent
-                              ? NGX_HTTP_TICKET_RESULT_UNAVAILABLE
-                              : NGX_HTTP_TICKET_RESULT_OUTCOME_UNKNOWN, NULL);
+    result = ctx->unsent ? NGX_HTTP_TICKET_RESULT_UNAVAILABLE
+                         : NGX_HTTP_TICKET_RESULT_OUTCOME_UNKNOWN;
+
+    if (ctx->away) {
+        ctx->away(ctx, result);
+
+    } else {
+        ngx_http_ticket_fail(ctx, result, NULL);
+    }
 
     ngx_http_ticket_leave(c);
 }

@@ -25,6 +25,8 @@
 
 typedef void (*ngx_http_ticket_detach_pt)(ngx_http_ticket_ctx_t *ctx);
 typedef void (*ngx_http_ticket_action_pt)(ngx_http_ticket_ctx_t *ctx);
+typedef void (*ngx_http_ticket_away_pt)(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_result_e result);
 
 
 struct ngx_http_ticket_ctx_s {
@@ -58,6 +60,8 @@ struct ngx_http_ticket_ctx_s {
     ngx_http_ticket_redis_waiter_t    waiter;   /* for a first connection */
     ngx_http_ticket_action_pt         action_pt;    /* to go on with then */
     void                             *data;     /* of the action */
+    ngx_http_ticket_away_pt           away;     /* Redis does not tell; NULL:
+                                                   the result is the answer */
 
     /* for the log */
     ngx_http_ticket_result_e          result;   /* NONE: not answered yet */
@@ -77,6 +81,12 @@ struct ngx_http_ticket_ctx_s {
 
 /* the content handler, set by "ticket" */
 ngx_int_t ngx_http_ticket_handler(ngx_http_request_t *r);
+
+/* a request's context, which ends with it; NULL: no memory */
+ngx_http_ticket_ctx_t *ngx_http_ticket_request_create(ngx_http_request_t *r);
+
+/* the body is not wanted; NGX_OK, or the request is finalized */
+ngx_int_t ngx_http_ticket_request_discard(ngx_http_ticket_ctx_t *ctx);
 
 /* ngx_http_ticket_inputs.c: what directives say, and what only the client
  * says; NONE, or the result to answer and perhaps a better sentence */
@@ -157,7 +167,8 @@ extern ngx_str_t  ngx_http_ticket_action_names[];
      | ngx_http_ticket_bit(NGX_HTTP_TICKET_CANCEL)                            \
      | ngx_http_ticket_bit(NGX_HTTP_TICKET_BOOKING)                           \
      | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE)                             \
-     | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE_EVENTS))
+     | ngx_http_ticket_bit(NGX_HTTP_TICKET_QUEUE_EVENTS)                      \
+     | ngx_http_ticket_bit(NGX_HTTP_TICKET_GATE))
 
 
 #define ngx_http_ticket_slice(slice, str)                                     \

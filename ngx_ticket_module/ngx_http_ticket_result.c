@@ -47,6 +47,7 @@ const ngx_http_ticket_result_t  ngx_http_ticket_results[] = {
     ngx_http_ticket_done("admitted", 200),
     ngx_http_ticket_done("left", 200),
     ngx_http_ticket_done("bypassed", 200),
+    ngx_http_ticket_done("unguarded", 200),
 
     ngx_http_ticket_problem("bad_request", 400,
         "The request is malformed."),

@@ -5,7 +5,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include "ngx_http_ticket_request.h"
+#include "ngx_http_ticket_gate.h"
 
 
 typedef enum {
@@ -76,6 +76,10 @@ ngx_http_ticket_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     ngx_http_ticket_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_ticket_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_ticket_gate_find(r->main);
+    }
 
     if (ctx == NULL) {
         v->not_found = 1;
