@@ -8,10 +8,14 @@ nginx_configure() {
     [[ -z $NGINX_MODULE || -f $NGINX_MODULE ]] || die "$NGINX_MODULE is not there: run make first"
     have "$NGINX_BIN" || die "$NGINX_BIN is not there: run stack/install run"
     mkdir -p "$dir/logs" "$dir/temp"
+    [[ -s $dir/ticket.keys ]] || new_key "$dir/ticket.keys"
     nginx_conf >"$dir/nginx.conf.new"
     mv "$dir/nginx.conf.new" "$dir/nginx.conf"
     nginx_command -t -q >>"$(log_of nginx)" 2>&1 || not_ready nginx "refuses its configuration"
 }
+
+# new_key FILE: one key to sign passes with, which nobody else may read
+new_key() { (umask 077 && echo "k1 $(od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n')" >"$1"); }
 
 # The example with this stack's places in it. It has to stay an example, so what is replaced is
 # looked for, and not finding it is an error rather than a server on somebody else's port.
@@ -27,6 +31,8 @@ nginx_conf() {
     conf=$(put 'listen +127\.0\.0\.1:18080' "listen 127.0.0.1:$NGINX_PORT" <<<"$conf")
     conf=$(put 'ticket_redis +redis://127\.0\.0\.1:6379/0' "ticket_redis redis://127.0.0.1:$REDIS_PORT/0" <<<"$conf")
     conf=$(put 'ticket_kafka +brokers=127\.0\.0\.1:9092 +topic=ticket\.events' "ticket_kafka $kafka" <<<"$conf")
+    conf=$(put '/etc/nginx/ticket\.keys;' "$RUN_DIR/nginx/ticket.keys;" <<<"$conf")
+    conf=$(put '/usr/local/share/ticket/web/' "$ROOT/web/" <<<"$conf")
     conf=$(put 'access_log +logs/access\.log' "access_log $RUN_DIR/log/access.log" <<<"$conf")
 
     # these are ours to say; some examples say them too

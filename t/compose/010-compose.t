@@ -53,7 +53,7 @@ try:
     check(modules[0] == 0, "make install DESTDIR=", modules[1])
     for stage, text in stages.items():
         for path in re.findall(r"--from=build /out(\S+)", text):
-            check((folder / path.lstrip("/")).is_file(), f"{stage}: {path} is installed")
+            check((folder / path.lstrip("/")).exists(), f"{stage}: {path} is installed")
 finally:
     forget(folder)
 

@@ -89,6 +89,7 @@ def nginx_conf(folder, redis, public, office):
             ("pid /run/nginx.pid;", f"pid {folder}/nginx.pid;"),
             ("error_log /dev/stderr;", f"error_log {folder}/error.log;"),
             ("redis://redis:6379/0", f"redis://127.0.0.1:{redis}/0"),
+            ("/var/lib/ticket/ticket.keys", f"{folder}/ticket.keys"),
             ("brokers=kafka:9092", "brokers=127.0.0.1:1"),
             ("access_log /dev/stdout ticket;", f"access_log {folder}/access.log ticket;\n{paths}"),
             ("listen 8080 ", f"listen 127.0.0.1:{public} "),
@@ -96,6 +97,7 @@ def nginx_conf(folder, redis, public, office):
         if old not in conf:
             raise SystemExit(f"Bail out!  docker/nginx.conf has no '{old}'")
         conf = conf.replace(old, new)
+    (folder / "ticket.keys").write_text("test " + "0" * 64 + "\n")
     path = folder / "nginx.conf"
     path.write_text(conf)
     return ["nginx", "-p", folder, "-e", folder / "error.log", "-c", path]
