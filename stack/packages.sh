@@ -24,6 +24,7 @@ PACKAGES_check=(
     python3-jsonschema
 )
 PACKAGES_compose=(docker-compose)
+PACKAGES_browser=(chromium nodejs curl ca-certificates)
 PACKAGES_kafka=(kcat)
 # what brings Kafka's jars
 PACKAGES_jars=(maven)
