@@ -396,7 +396,7 @@ EOC
     open my $keys, '>', "$r/ticket.keys" or die $!;
     print {$keys} 'test ', '0' x 64, "\n";
     close $keys;
-    $example =~ s{/etc/nginx/ticket\.keys}{$r/ticket.keys};
+    $example =~ s{/etc/nginx/ticket\.keys}{$r/ticket.keys}g;
     $example =~ s/^load_module .*$/$load ? "load_module $load;" : ''/me;
     open my $f, '>', "$r/nginx.conf" or die $!;
     print {$f} $example;
