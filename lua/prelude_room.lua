@@ -61,7 +61,7 @@ local function begin(set, origin, drawn, old)
                           origin and origin + 1 or 0)
     local first = {'origin', format('%d', origin or base), 'drawn', drawn,
         'base', format('%d', base), 'number', format('%d', base), 'mark', '',
-        'mark_at', 0, 'pace_at', 0, 'pace_n', 0, 'tokens', 0, 'tokens_at', 0,
+        'mark_at', 0, 'passed', 0, 'pace_at', 0, 'pace_n', 0, 'tokens', 0, 'tokens_at', 0,
         'pace', 0, 'issued', 0, 'used', 0, 'expired', 0, 'returned', 0}
     for i = 1, #first do set[#set + 1] = first[i] end
 end

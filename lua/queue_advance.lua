@@ -18,7 +18,7 @@ if #ARGV ~= 3 then return redis.error_reply('ERR wrong arguments') end
 local most, window = 1000, 10000        -- in one call; of the pace, ms
 
 learn('drawn', 'draw_hash', 'seed', 'used', 'expired', 'returned', 'pace',
-      'pace_at', 'pace_n')
+      'pace_at', 'pace_n', 'base', 'passed')
 local over = call('ZCOUNT', Z, '-inf', now)
 local dropped = min(over, most)
 if dropped > 0 then
@@ -42,12 +42,17 @@ local free = measure()
 local admitted = min(free, waiting, most)
 local refused
 if admitted > 0 then
+    local last = call('ZRANGE', Q, admitted - 1, admitted - 1, 'WITHSCORES')[2]
     refused = admit(call('ZRANGE', Q, 0, admitted - 1))
     if refused then
         admitted = 0
     else
         call('ZREMRANGEBYRANK', Q, 0, admitted - 1)
         waiting = waiting - admitted
+        -- of what was restored
+        if tonumber(last) < number('base') then
+            remember('passed', max(number('passed'), tonumber(last)))
+        end
     end
 end
 if #set > 2 then

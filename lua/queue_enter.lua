@@ -45,9 +45,12 @@ end
 
 local score = tonumber(call('ZSCORE', Q, user))
 if not score then
-    learn('number', 'origin', 'base', 'drawn', 'seed', 'expired', 'pace',
-          'pace_at', 'pace_n')
+    learn('number', 'origin', 'base', 'passed', 'drawn', 'seed', 'expired',
+          'pace', 'pace_at', 'pace_n')
     score = restored(place)
+    -- ten minutes to come back; then a place that the line has passed is over
+    local back = now <= number('base') / 1000 + 600000
+    if score and not back and score <= number('passed') then score = nil end
     if not score and join == '0' then return {NOT_WAITING, now, room.state} end
     if not score and room.state == 'draining' then
         return {QUEUE_CLOSED, now, room.state}

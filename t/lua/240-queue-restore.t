@@ -112,6 +112,42 @@ q.define(capacity=1, origin=1 << 52)
 tap.eq((q.hash("origin"), q.hash("base")), (str(1 << 52), str((1 << 52) + 1)),
        "a clock that went back: numbers rise all the same")
 
+# what the line has passed since the loss, when everybody had time to be back
+q = Room(redis, "passed")
+now = int(redis("TIME")[0]) * 10 ** 6
+q.define(capacity=2, origin=now - 3600 * 10 ** 6)
+old = int(q.hash("origin"))
+for i, user in enumerate("abcd", 1):
+    q.enter(user, place=old + i * 10)
+tap.eq((q.advance()["admitted"], q.hash("passed")), (2, str(old + 20)),
+       "the line has passed two places")
+q.enter("slow", place=old + 5)
+q.expire("a", "b")
+q.advance()
+tap.eq((sorted(q.live()), q.hash("passed")), (["c", "slow"], str(old + 30)),
+       "in the first minutes who is slow is restored all the same")
+q.enter("slower", place=old + 3)
+q.expire("c")
+q.advance()
+tap.eq((sorted(q.live()), q.hash("passed")), (["slow", "slower"],
+                                              str(old + 30)),
+       "... and takes nothing back of what was passed")
+redis("HSET", q.room, "base", (q.now - 500000) * 1000)
+tap.eq(q.enter("x", place=old + 30)[1], old + 30, "... for ten minutes")
+q.leave("x")
+redis("HSET", q.room, "base", (q.now - 601000) * 1000)
+last = int(q.hash("number"))
+tap.eq((q.enter("x", place=old + 30)[1], q.enter("y", place=old + 4)[1]),
+       (last + 1, last + 2), "later a place that the line has passed is over")
+tap.eq(q.enter("z", place=old + 31)[1:4], [old + 31] * 2 + [0],
+       "... and one that it has not is as good as ever")
+q.expire(*q.live())
+q.advance()
+tap.eq(q.hash("passed"), str(old + 40), "numbers of this life do not count")
+q.expire(*q.live())
+q.advance()
+tap.eq(q.hash("passed"), str(old + 40), "... at all")
+
 # a draw
 seed = "secret"
 q = Room(redis, "draw").make(draw=1, opens_at=LATER, seed=seed)
