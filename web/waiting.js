@@ -257,7 +257,7 @@
         enter(body.drawing ? 'drawing' : 'waiting');
         if (body.draw) showDraw(body);
         if (!body.drawing) showPlace(body);
-        const held = words.held[body.room] || '';
+        const held = body.stale ? words.stale : words.held[body.room] || '';
         note('held', held);
         note('unlikely', body.unlikely ? words.unlikely : '');
         tell(body, held);
@@ -267,7 +267,7 @@
         document.title = words.tab(body);
         el('position').textContent = words.number(body.position);
         el('ahead').textContent = words.ahead(body.ahead);
-        el('eta').textContent = words.eta(body.eta_seconds);
+        el('eta').textContent = words.wait(body);
         const start = startOf(body);
         el('progress').value = 100 * (start - body.ahead + 1) / (start + 2);
         el('progress').setAttribute('aria-valuetext', words.progress(body));

@@ -23,7 +23,8 @@ window.waitingWords = (() => {
 
     return {
         number,
-        eta,
+        // who is next waits for one person, of whom no average knows anything
+        wait: (data) => data.ahead === 0 ? 'until a place is free' : eta(data.eta_seconds),
         ahead: (n) => n === 0 ? 'nobody: you are next' : many(n, 'person', 'people'),
         what: (queue) => queue && `for ${queue}`,
 
@@ -61,6 +62,7 @@ window.waitingWords = (() => {
             paused: 'Nobody is let in at the moment. The line keeps its order and goes on later.',
             draining: 'The line takes nobody new. Whoever is in it is still let in.',
         },
+        stale: 'The line does not answer at the moment: what is shown may have changed.',
         trouble: 'The connection is lost. Your place is kept; trying again by itself.',
         away: 'The line cannot be reached. Trying again by itself.',
         back: 'The connection is back.',

@@ -54,13 +54,14 @@ run({
         await atPosition(page, 3);
         await leave(queue, 'c');
         await atPosition(page, 2);
+        like(await text(page, 'eta'), /^(about|less than|not known)/, 'how long it takes is said in words');
         const [after, afterText] = await bar();
         ok(after > before && after < 100, 'the bar has grown');
         is(afterText, '1 person ahead of you', 'with its words');
-        like(await text(page, 'eta'), /^(about|less than|not known)/, 'how long it takes is said in words');
 
         await leave(queue, 'holder');
         await atPosition(page, 1);
+        is(await text(page, 'eta'), 'until a place is free', 'who is next waits for a person, not for an average');
         is((await call('GET', `/queues/${queue}`, { user: 'b' })).status, 200, 'the one before is let in');
         await leave(queue, 'b');
         await inside(page);
@@ -86,7 +87,8 @@ run({
         ok(true, 'and the next is in, long before the pass would have expired');
         const again = await a.context.request.get(`${site}/queues/${queue}`);
         is([again.status(), (await again.json()).code], [404, 'not_waiting'], 'the first has nothing left to use');
-        noComplaints('nothing in the consoles');
+        // of an answer in JSON, which names none, a browser asks for the usual icon
+        noComplaints('nothing else in the consoles', /favicon/);
     },
 
     async 'a site that sends back who has a pass is no circle'() {

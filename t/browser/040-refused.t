@@ -33,9 +33,8 @@ run({
     },
 
     async 'names are shown, not run'() {
-        const queue = '<b>bold<b>&amp;"';
-        await must(201, 'PUT', `/admin/queues/${encodeURIComponent(queue)}`, { body: { capacity: 1, pass_ttl: 600 } });
-        await enter(encodeURIComponent(queue), 'holder');
+        const queue = await room({ capacity: 1, pass_ttl: 600 }, '<b>bold<b>&amp;"');
+        await enter(queue, 'holder');
         const { open } = await visitor();
         const page = await open(queue, '/');
         await atPosition(page, 1);

@@ -11,7 +11,7 @@ const sha = (kind, data) => createHash(kind).update(data).digest('hex');
 run({
     async 'everybody who comes before it opens gets a place by lot'() {
         const opens = new Date(Date.now() + 3600 * 1000).toISOString();
-        const queue = await room({ capacity: 1, pass_ttl: 600, draw: true, opens_at: opens });
+        const queue = await room({ capacity: 1, pass_ttl: 600, opening_draw: true, opens_at: opens });
         for (const user of ['a', 'b', 'c', 'd']) await enter(queue, user);
         const { open } = await visitor({ viewport: { width: 320, height: 568 } });
         const page = await open(queue, '/');

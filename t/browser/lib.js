@@ -89,18 +89,19 @@ async function must(status, method, where, options) {
     return answer.body;
 }
 
+// no file of tests meets a room of another run
+const tag = `${process.pid.toString(36)}${Date.now().toString(36).slice(-5)}`;
 let names = 0;
 
 // room(definition): the name of a new waiting room
-async function room(definition) {
-    const name = `web-${process.pid.toString(36)}-${++names}`;
-    const answer = await call('PUT', `/admin/queues/${name}`, { body: definition });
-    if (![200, 201].includes(answer.status)) throw new Error(`PUT ${name}: ${JSON.stringify(answer.body)}`);
+async function room(definition, suffix = '') {
+    const name = `web-${tag}-${++names}${suffix}`;
+    await must(201, 'PUT', `/admin/queues/${encodeURIComponent(name)}`, { body: definition });
     return name;
 }
 
 const change = (name, definition) => must(200, 'PATCH', `/admin/queues/${name}`, { body: definition });
-const enter = (name, user) => call('POST', `/queues/${name}`, { user });
+const enter = (name, user) => call('POST', `/queues/${encodeURIComponent(name)}`, { user });
 const leave = (name, user) => must(200, 'DELETE', `/queues/${name}`, { user });
 
 const workers = (master) => fs.readdirSync('/proc').filter((pid) => {
