@@ -36,6 +36,7 @@ tap.eq((got["waiting"], got["live"], got["admitted"], got["more"]),
        (4, 2, 0, 0), "no room, nobody is let in")
 tap.eq(got["head"], [base + 1, base + 2, base + 3, base + 4],
        "the picture has the line's head")
+tap.eq(got["base"], base, "... and tells which life of the room it is of")
 
 q.expire("ann")
 got = q.advance()
