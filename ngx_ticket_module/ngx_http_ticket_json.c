@@ -38,7 +38,8 @@ ngx_http_ticket_text_grow(ngx_http_ticket_text_t *text, size_t len)
     size_t   used, size;
     u_char  *p;
 
-    if (text->failed) {
+    if (text->failed || text->pool == NULL) {
+        text->failed = 1;
         return NULL;
     }
 

@@ -1,6 +1,7 @@
 /*
- * A text that grows in a pool, and JSON in it.  Commas come by themselves.
- * Running out of memory is remembered and asked for once, at the end.
+ * A text that grows in a pool, or (pool NULL) has the room it was given, and
+ * JSON in it.  Commas come by themselves.  Running out of memory is remembered
+ * and asked for once, at the end.
  */
 
 #ifndef _NGX_HTTP_TICKET_JSON_H_INCLUDED_

@@ -408,6 +408,7 @@ void
 ngx_http_ticket_count(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_result_e result)
 {
+    uint64_t                  now;
     ngx_http_ticket_shctx_t  *sh;
 
     if (ctx->counted) {
@@ -425,7 +426,11 @@ ngx_http_ticket_count(ngx_http_ticket_ctx_t *ctx,
 
     (void) ngx_atomic_fetch_add(&sh->requests[ctx->action][result], 1);
 
+    /* how long somebody listened is no latency */
+
+    now = ctx->opened ? ctx->opened : ngx_http_ticket_usec();
+
     ngx_http_ticket_histogram_observe(&sh->latency[result],
                                       ngx_http_ticket_usec_bounds,
-                                      ngx_http_ticket_usec() - ctx->start);
+                                      now - ctx->start);
 }

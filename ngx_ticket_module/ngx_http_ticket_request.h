@@ -36,6 +36,7 @@ struct ngx_http_ticket_ctx_s {
     ngx_http_ticket_action_e          action;
 
     uint64_t                          start;    /* ngx_http_ticket_usec() */
+    uint64_t                          opened;   /* a stream began; 0: none */
     uint64_t                          deadline;
     ngx_event_t                       timer;
 

@@ -197,6 +197,7 @@ ngx_http_ticket_room_create(ngx_http_ticket_rooms_t *rooms, ngx_str_t *name,
     ngx_queue_init(&room->hooks);
     ngx_queue_init(&room->due);
     ngx_queue_init(&room->waiters);
+    ngx_queue_init(&room->checks);
 
     room->telling.handler = ngx_http_ticket_room_telling;
     room->telling.data = room;

@@ -59,6 +59,8 @@ typedef struct {
     int64_t                           opens_at; /* -1: is open */
     int64_t                           drawn;    /* who takes part */
     int64_t                           pass_ttl;
+    int64_t                           base;     /* another one: the line was
+                                                   lost */
 
     ngx_uint_t                        hash_len;
     ngx_uint_t                        seed_len; /* 0 until it is drawn */
@@ -128,6 +130,10 @@ struct ngx_http_ticket_room_s {
     ngx_msec_t                        listed;   /* by `queues` */
     ngx_msec_t                        asked;
     ngx_uint_t                        again;    /* calls after one another */
+
+    /* of stream.c alone: streams whose place is to be asked for */
+    ngx_queue_t                       checks;   /* not yet */
+    ngx_uint_t                        checking; /* it is under way */
 
     unsigned                          in_list:1;    /* `queues` has it */
     unsigned                          asking:1;     /* a call is under way */

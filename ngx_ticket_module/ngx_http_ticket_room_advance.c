@@ -49,6 +49,7 @@ typedef enum {
     NGX_HTTP_TICKET_ADVANCE_PASS_TTL,
     NGX_HTTP_TICKET_ADVANCE_HEAD,
     NGX_HTTP_TICKET_ADVANCE_SAMPLES,
+    NGX_HTTP_TICKET_ADVANCE_BASE,
     NGX_HTTP_TICKET_ADVANCE_ELEMENTS
 } ngx_http_ticket_advance_e;
 
@@ -177,6 +178,7 @@ ngx_http_ticket_room_read(ngx_http_ticket_room_t *room, redisReply *reply)
     picture->opens_at = ngx_http_ticket_advance_int(OPENS_AT);
     picture->drawn = ngx_http_ticket_advance_int(DRAWN);
     picture->pass_ttl = ngx_http_ticket_advance_int(PASS_TTL);
+    picture->base = ngx_http_ticket_advance_int(BASE);
 
 #undef ngx_http_ticket_advance_int
 
