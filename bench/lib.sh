@@ -88,6 +88,7 @@ edge() {
     ((EUID != 0)) || user="user root;"
     sed -e "s|@USER@|$user|; s|@DIR@|$dir|; s|@MODULE@|$NGINX_MODULE|; s|@WORKERS@|$WORKERS|" \
         -e "s|@PORT@|$2|; s|@KAFKA@|$3|; s|@REDIS_PORT@|${4:-$REDIS_PORT}|" "$BENCH/nginx.conf.in" >"$dir/nginx.conf"
+    printf 'bench %s\n' "$(openssl rand -hex 32)" >"$dir/pass.keys"
     ! port_open "$2" || die "port $2 is taken"
     launch "$1" "${EDGE_UNDER[@]}" nginx -p "$dir/" -e "$dir/error.log" -c "$dir/nginx.conf" \
         -g "daemon off; $EDGE_MAIN"
