@@ -16,6 +16,8 @@
 
 static void ngx_http_ticket_queue_sum(ngx_http_ticket_worker_t *sums,
     ngx_http_ticket_rooms_t *rooms);
+static ngx_uint_t ngx_http_ticket_queue_stalled(
+    ngx_http_ticket_picture_t *picture);
 static void ngx_http_ticket_queue_wait(ngx_http_ticket_text_t *text,
     ngx_http_ticket_histogram_t *h);
 
@@ -40,6 +42,8 @@ ngx_http_ticket_queue_gauges(ngx_http_ticket_main_conf_t *tmcf)
     worker = &tmcf->sh->workers[ngx_process_slot];
 
     worker->queue_streams = sums.queue_streams;
+    worker->queue_rooms = sums.queue_rooms;
+    worker->queue_stalled = sums.queue_stalled;
     worker->queue_waiting = sums.queue_waiting;
     worker->queue_live = sums.queue_live;
     worker->queue_pace = sums.queue_pace;
@@ -75,6 +79,8 @@ ngx_http_ticket_queue_sum(ngx_http_ticket_worker_t *sums,
             continue;
         }
 
+        sums->queue_rooms++;
+        sums->queue_stalled += ngx_http_ticket_queue_stalled(picture);
         sums->queue_waiting += picture->waiting;
         sums->queue_live += picture->live;
         sums->queue_pace += ngx_max(picture->pace, 0);
@@ -83,6 +89,21 @@ ngx_http_ticket_queue_sum(ngx_http_ticket_worker_t *sums,
         sums->queue_expired += ngx_max(picture->expired, 0);
         sums->queue_returned += ngx_max(picture->returned, 0);
     }
+}
+
+
+/* there is room for those who wait, and nobody has been let in for a while */
+
+static ngx_uint_t
+ngx_http_ticket_queue_stalled(ngx_http_ticket_picture_t *picture)
+{
+    return picture->waiting > 0
+           && picture->pace <= 0
+           && picture->live < picture->capacity
+           && (picture->left < 0 || picture->live < picture->left)
+           && (picture->state == NGX_HTTP_TICKET_ROOM_OPEN
+               || picture->state == NGX_HTTP_TICKET_ROOM_DRAINING)
+           && ngx_http_ticket_room_now(picture) > picture->opens_at;
 }
 
 
@@ -114,6 +135,8 @@ ngx_http_ticket_queue_metrics(ngx_http_ticket_text_t *text,
         }
 
         sums.queue_streams += worker->queue_streams;
+        sums.queue_rooms += worker->queue_rooms;
+        sums.queue_stalled += worker->queue_stalled;
         sums.queue_waiting += worker->queue_waiting;
         sums.queue_live += worker->queue_live;
         sums.queue_pace += worker->queue_pace;
@@ -122,6 +145,13 @@ ngx_http_ticket_queue_metrics(ngx_http_ticket_text_t *text,
         sums.queue_expired += worker->queue_expired;
         sums.queue_returned += worker->queue_returned;
     }
+
+    ngx_http_ticket_metrics_gauge(text, "ticket_edge_queue_rooms",
+        "Waiting rooms.", sums.queue_rooms);
+
+    ngx_http_ticket_metrics_gauge(text, "ticket_edge_queue_rooms_stalled",
+        "Open rooms that have people waiting and room for them, and let nobody"
+        " in.", sums.queue_stalled);
 
     ngx_http_ticket_metrics_gauge(text, "ticket_edge_queue_waiting",
         "Users who wait, in all rooms.", sums.queue_waiting);

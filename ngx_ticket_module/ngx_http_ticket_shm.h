@@ -38,6 +38,8 @@ typedef struct {
     ngx_atomic_t                      queue_streams;
 
     /* sums over all rooms; of worker 0 alone, 0 in the others */
+    ngx_atomic_t                      queue_rooms;
+    ngx_atomic_t                      queue_stalled;
     ngx_atomic_t                      queue_waiting;
     ngx_atomic_t                      queue_live;   /* passes */
     ngx_atomic_t                      queue_pace;   /* 0.001 a second */

@@ -30,6 +30,7 @@ server {
     }
     location = /asked { ticket queue; ticket_queue \$arg_q; }
     location = /book { ticket book; ticket_queue on; }
+    location = /direct { ticket book; }
     location = /metrics { ticket metrics; }
     location = /ready { ticket ready; }
 }
@@ -368,6 +369,23 @@ subtest 'what the metrics say' => sub {
     is(metric('queue_streams'), 0, 'nobody listens');
     like(metric('queue_admissions_per_second'), qr/^\d+\.\d{3}$/, 'the rate');
     is(metric('requests_total{action="queue",result="left"}') > 0, 1, 'requests are counted, too');
+};
+
+
+subtest 'nobody is let in while the database is behind' => sub {
+    my $uri = office();
+    my $S = name($uri);
+    ticket($S);
+    like(http("POST /direct?ticket=$S HTTP/1.0\r\nX-User: zoe\r\n\r\n"), qr/^HTTP\S+ 201 /, 'a booking');
+    room($S, tickets => $S, max_lag => 1);
+    ask("GET $uri", 'ann');
+    ticked();
+    is(ask("POST $uri", 'ann'), '202 waiting', 'it is not stored: one waits, though there is room');
+    ok(wait_for(10, sub { metric('queue_rooms_stalled') == 1 }), 'which is a metric');
+    is(metric('queue_rooms'), 1, 'of this room');
+    redis('HSET', "ticket:{$S}", 'persisted:0', '1-1');
+    ok(wait_for(10, sub { ask("GET $uri", 'ann') eq '200 admitted' }), 'stored: she is in');
+    ok(wait_for(10, sub { metric('queue_rooms_stalled') == 0 }), 'nothing is stalled');
 };
 
 
