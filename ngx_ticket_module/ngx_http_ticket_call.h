@@ -63,6 +63,12 @@ ngx_http_ticket_call_t *ngx_http_ticket_call_create(
     ngx_http_ticket_main_conf_t *tmcf, ngx_http_ticket_redis_conf_t *conf,
     ngx_str_t *ticket, ngx_http_ticket_call_pt handler, void *data);
 
+/* the same with so many bytes for keys */
+ngx_http_ticket_call_t *ngx_http_ticket_call_make(
+    ngx_http_ticket_main_conf_t *tmcf, ngx_http_ticket_redis_conf_t *conf,
+    ngx_str_t *ticket, size_t size, ngx_http_ticket_call_pt handler,
+    void *data);
+
 /* The same for a script about a waiting room, with its keys and the first
  * arguments: R Q Z, K of each of `tickets` (names with one space between
  * them); the room's name and `tickets`.  tickets: NULL leaves them out. */

@@ -74,7 +74,7 @@ ngx_http_ticket_entry_start(ngx_http_ticket_main_conf_t *tmcf,
 
         entry->starting.handler = ngx_http_ticket_entry_started;
         entry->starting.data = entry;
-        entry->counted = 1;
+        entry->begins = 1;
         tmcf->calls++;
 
         ngx_http_ticket_redis_await(conf->redis, &entry->starting);
@@ -101,9 +101,8 @@ ngx_http_ticket_entry_forget(ngx_http_ticket_entry_t *entry)
 {
     entry->handler = NULL;
 
-    if (entry->counted) {
+    if (entry->begins) {
         ngx_queue_remove(&entry->starting.queue);
-        entry->rooms->tmcf->calls--;
 
     } else if (entry->awaited) {
         ngx_queue_remove(&entry->waiter.queue);
@@ -111,6 +110,8 @@ ngx_http_ticket_entry_forget(ngx_http_ticket_entry_t *entry)
     } else {
         return;
     }
+
+    entry->rooms->tmcf->calls--;
 
     ngx_http_ticket_entry_free(entry);
 }
@@ -123,7 +124,7 @@ ngx_http_ticket_entry_started(void *data)
 
     ngx_int_t  rc;
 
-    entry->counted = 0;
+    entry->begins = 0;
     entry->rooms->tmcf->calls--;
 
     rc = ngx_http_ticket_entry_ask(entry);
@@ -162,6 +163,7 @@ ngx_http_ticket_entry_ask(ngx_http_ticket_entry_t *entry)
 
     if (rc == NGX_AGAIN) {
         entry->awaited = 1;
+        rooms->tmcf->calls++;
         return NGX_OK;
     }
 
@@ -182,6 +184,7 @@ ngx_http_ticket_entry_pictured(void *data, ngx_http_ticket_room_t *room,
     ngx_int_t  rc;
 
     entry->awaited = 0;
+    entry->rooms->tmcf->calls--;
 
     if (failed != NGX_HTTP_TICKET_RESULT_NONE) {
 

@@ -51,8 +51,8 @@ struct ngx_http_ticket_entry_s {
     /* of entry.c alone */
     ngx_http_ticket_room_waiter_t     waiter;
     ngx_http_ticket_redis_waiter_t    starting;
-    unsigned                          awaited:1;
-    unsigned                          counted:1;
+    unsigned                          begins:1; /* waits for a connection */
+    unsigned                          awaited:1;    /* waits for a picture */
     unsigned                          wrong:1;
 };
 
@@ -72,7 +72,7 @@ void ngx_http_ticket_entry_forget(ngx_http_ticket_entry_t *entry);
 
 /* whether anything has been sent: if not, giving up changes nothing */
 #define ngx_http_ticket_entry_unsent(entry)                                   \
-    ((entry)->awaited || (entry)->counted)
+    ((entry)->awaited || (entry)->begins)
 
 
 #endif /* _NGX_HTTP_TICKET_ENTRY_H_INCLUDED_ */

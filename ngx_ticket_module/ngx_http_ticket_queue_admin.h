@@ -11,6 +11,16 @@
 #include "ngx_http_ticket_call.h"
 
 
+/* what is wrong with a PUT or PATCH, a sentence, or NULL */
+const char *ngx_http_ticket_queue_define_check(ngx_http_ticket_ctx_t *ctx);
+
+/* the arguments from capacity to draw; then seed and draw_hash, new ones.
+ * NGX_ERROR: no memory, or no random bytes. */
+void ngx_http_ticket_queue_define_fields(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_call_t *call);
+ngx_int_t ngx_http_ticket_queue_define_seed(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_call_t *call);
+
 /* the reply of queue_room or queue_define as an object of its own; the seed
  * of a draw only when it is over */
 void ngx_http_ticket_queue_describe(ngx_http_ticket_text_t *text,

@@ -183,6 +183,13 @@ ngx_http_ticket_room_poll(ngx_http_ticket_room_t *room, int64_t rank)
     }
 
     ms = ngx_min(ms, NGX_HTTP_TICKET_POLL_MAX);
+
+    /* whoever may be let in any moment shall not sleep through his pass */
+
+    if (rank >= 0 && rank < picture->capacity && picture->pass_ttl > 0) {
+        ms = ngx_min(ms, picture->pass_ttl / 3);
+    }
+
     ms = ngx_max(ms, tick);
 
     /* 80 % to 120 % of it, so that they do not all come in one moment */
