@@ -230,7 +230,6 @@ ngx_http_ticket_gate_judge(ngx_http_ticket_ctx_t *ctx)
     gate = ctx->data;
 
     gate->verdict = NGX_HTTP_TICKET_GATE_ASKING;
-    gate->paused = 0;
 
     ctx->result = NGX_HTTP_TICKET_RESULT_NONE;
     ctx->start = ngx_http_ticket_usec();

@@ -37,7 +37,6 @@ typedef struct {
 
     unsigned                          bypassed:1;   /* whoever he is */
     unsigned                          inside:1;     /* the handler runs */
-    unsigned                          paused:1;     /* that was tried */
 } ngx_http_ticket_gate_t;
 
 

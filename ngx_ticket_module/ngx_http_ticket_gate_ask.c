@@ -25,6 +25,7 @@ static void ngx_http_ticket_gate_pause(ngx_http_ticket_ctx_t *ctx,
     ngx_msec_t ms);
 static void ngx_http_ticket_gate_unpause(ngx_http_ticket_ctx_t *ctx);
 static ngx_uint_t ngx_http_ticket_gate_holds(ngx_http_ticket_ctx_t *ctx);
+static int64_t ngx_http_ticket_gate_now(ngx_http_ticket_ctx_t *ctx);
 
 
 void
@@ -121,7 +122,10 @@ ngx_http_ticket_gate_admitted(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_token_t   token;
 
     gate = ctx->data;
-    left = entry->expires - entry->now;
+
+    /* a busy worker reads an answer late */
+
+    left = entry->expires - ngx_max(entry->now, ngx_http_ticket_gate_now(ctx));
 
     if (left <= NGX_HTTP_TICKET_GATE_MARGIN) {
         ngx_http_ticket_gate_pause(ctx, (ngx_msec_t) ngx_max(left, 0) + 1);
@@ -137,7 +141,7 @@ ngx_http_ticket_gate_admitted(ngx_http_ticket_ctx_t *ctx,
 
 
 /* The line takes nobody in who still has a pass: he is asked for once more
- * when it is over. */
+ * when it is over.  The deadline runs. */
 
 static void
 ngx_http_ticket_gate_pause(ngx_http_ticket_ctx_t *ctx, ngx_msec_t ms)
@@ -146,13 +150,12 @@ ngx_http_ticket_gate_pause(ngx_http_ticket_ctx_t *ctx, ngx_msec_t ms)
 
     gate = ctx->data;
 
-    if (gate->paused || ctx->tmcf->calls >= ctx->tmcf->max_pending) {
+    if (ctx->tmcf->calls >= ctx->tmcf->max_pending) {
         ngx_http_ticket_gate_away(ctx, NGX_HTTP_TICKET_RESULT_OVERLOADED);
         return;
     }
 
     ctx->tmcf->calls++;
-    gate->paused = 1;
 
     ngx_add_timer(&gate->pause, ms);
 
@@ -224,13 +227,25 @@ ngx_http_ticket_gate_away(ngx_http_ticket_ctx_t *ctx,
 static ngx_uint_t
 ngx_http_ticket_gate_holds(ngx_http_ticket_ctx_t *ctx)
 {
+    ngx_http_ticket_gate_t  *gate;
+
+    gate = ctx->data;
+
+    return gate->pass > (uint64_t) ngx_http_ticket_gate_now(ctx)
+                        + NGX_HTTP_TICKET_GATE_MARGIN;
+}
+
+
+/* ms: Redis' clock, or ours while nothing is known of it */
+
+static int64_t
+ngx_http_ticket_gate_now(ngx_http_ticket_ctx_t *ctx)
+{
     int64_t                        now;
     uint64_t                       usec;
     ngx_time_t                    *tp;
-    ngx_http_ticket_gate_t        *gate;
     ngx_http_ticket_redis_conf_t  *conf;
 
-    gate = ctx->data;
     conf = ctx->tlcf->redis;
 
     now = 0;
@@ -245,5 +260,5 @@ ngx_http_ticket_gate_holds(ngx_http_ticket_ctx_t *ctx)
         now = (int64_t) tp->sec * 1000 + tp->msec;
     }
 
-    return gate->pass > (uint64_t) now + NGX_HTTP_TICKET_GATE_MARGIN;
+    return now;
 }
