@@ -133,6 +133,10 @@ ngx_http_ticket_sse_socket(ngx_http_request_t *r)
 
 #endif
 
+    if (c->type != SOCK_STREAM) {
+        return;
+    }
+
 #ifdef TCP_NOTSENT_LOWAT
 
     unsent = NGX_HTTP_TICKET_SSE_UNSENT;
