@@ -139,6 +139,8 @@ async def heartbeat(stack):
     async with stack.paused("redis"):
         event = await bob.next("position", where=lambda data: data.get("stale"))
         is_(event.data["position"], first.data["position"], "Redis is away: the place is told as a stale one")
+        late = await room.listen("bob")
+        is_((late.status, (await late.body())["code"]), (503, "unavailable"), "... nobody is sent into the dark")
         seen = bob.comments
         await bob.until(lambda: bob.comments > seen, "there is a heartbeat")
         ok(True, "... and the heartbeat goes on")
@@ -217,7 +219,8 @@ async def slow_reader(stack):
     diag(f"{number} came; {reader.bytes} bytes for who reads; the workers grew by {grown} KB")
     ok(True, "20 clients that do not read are dropped")
     ok(not reader.over and "position" in reader.log, "who reads is not")
-    ok(grown < 4096, "the workers did not keep what nobody read")
+    # a sanitizer keeps what is freed
+    ok(grown < 1024 or "ASAN_OPTIONS" in os.environ, "the workers did not keep what nobody read")
     for raw in deaf:
         raw.close()
     reader.close()
