@@ -41,6 +41,8 @@ ngx_http_ticket_queue_waiting(ngx_http_ticket_text_t *text,
     ngx_http_ticket_json_str(text, "user", waiter->user);
     ngx_http_ticket_json_str(text, "state",
                              &ngx_http_ticket_queue_state_waiting);
+    ngx_http_ticket_json_str(text, "room",
+                             ngx_http_ticket_room_state_name(picture->state));
     ngx_http_ticket_queue_number(text, "position", rank < 0 ? -1 : rank + 1);
     ngx_http_ticket_queue_number(text, "ahead", rank);
     ngx_http_ticket_queue_number(text, "waiting", waiter->waiting);

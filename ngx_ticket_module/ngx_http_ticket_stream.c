@@ -295,6 +295,7 @@ ngx_http_ticket_stream_tell(ngx_http_ticket_stream_t *stream, int64_t rank)
 
     if (rank == stream->rank
         && picture->waiting == stream->waiting
+        && picture->state == stream->state
         && ngx_http_ticket_room_unlikely(picture, rank) == stream->unlikely
         && !stream->stale)
     {

@@ -34,6 +34,7 @@ typedef struct {
     int64_t                           rank;     /* how many are ahead; -1: the
                                                    draw is yet to come */
     int64_t                           waiting;
+    ngx_http_ticket_room_state_e      state;    /* of the room */
     unsigned                          unlikely:1;
     unsigned                          stale:1;
 

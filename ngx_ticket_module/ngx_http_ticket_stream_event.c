@@ -74,6 +74,7 @@ ngx_http_ticket_stream_position(ngx_http_ticket_stream_t *stream,
     if (rc == NGX_OK) {
         stream->rank = rank;
         stream->waiting = waiting;
+        stream->state = room->picture.state;
         stream->unlikely = ngx_http_ticket_room_unlikely(&room->picture, rank);
         stream->stale = (flags & NGX_HTTP_TICKET_STREAM_STALE) ? 1 : 0;
         stream->told = ngx_current_msec;

@@ -126,13 +126,14 @@ subtest 'whoever comes later waits in line' => sub {
     my ($what, $json, $answer) = ask("POST $uri", 'cid');
 
     is(join(' ', sort keys %$json), 'ahead eta_seconds number place poll_after_ms position queue '
-       . 'state unlikely user waiting', 'what is said');
+       . 'room state unlikely user waiting', 'what is said');
     is("@{$json}{qw(user state position ahead waiting)}", 'cid waiting 2 1 3', 'where he is');
     is(join(' ', map { $_->{position} } @got), '1 2 3', 'in the order they came');
     is($got[2]{number} - $got[0]{number}, 2, 'with numbers that follow one another');
     is($json->{number}, $got[1]{number}, 'asked again it is the same');
     like($json->{eta_seconds}, qr/^\d+$/, 'a time is estimated');
     ok(!$json->{unlikely}, 'nothing is unlikely where nothing is sold');
+    is($json->{room}, 'open', 'people are let in');
 
     my ($after) = $answer =~ /^Retry-After: (\d+)\r$/m;
     is($after, int(($json->{poll_after_ms} + 999) / 1000), 'Retry-After says the same, in seconds');
@@ -228,6 +229,7 @@ subtest 'what the room is for' => sub {
     my $uri = office(capacity => 10, state => 'paused');
     is((ask("POST $uri", 'ann'))[0], '202 waiting', 'paused: everybody waits');
     is((ask("POST $uri", 'ann'))[1]{eta_seconds}, undef, 'nobody knows how long');
+    is((ask("POST $uri", 'ann'))[1]{room}, 'paused', 'but why');
     ticked();
     is((ask("POST $uri", 'ann'))[0], '202 waiting', 'nobody is let in');
 
