@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_TICKET_ROOMS_MAX     1024      /* of a worker and a Redis */
+#define NGX_HTTP_TICKET_ROOMS_LISTED  512       /* that nobody uses here */
 #define NGX_HTTP_TICKET_ROOM_KEEP     60000     /* ms without use */
 #define NGX_HTTP_TICKET_ROOM_RETRY    10000     /* ms; a name without room */
 #define NGX_HTTP_TICKET_ROOM_STEP     1000      /* ms */
@@ -123,27 +124,31 @@ ngx_http_ticket_room_get(ngx_http_ticket_rooms_t *rooms, ngx_str_t *name)
 void
 ngx_http_ticket_rooms_listed(ngx_http_ticket_rooms_t *rooms, ngx_str_t *name)
 {
-    ngx_uint_t               n;
+    uint32_t                 hash;
     ngx_http_ticket_room_t  *room;
 
-    n = rooms->n;
-
-    room = ngx_http_ticket_room_find(rooms, name);
-
+    hash = ngx_crc32_short(name->data, name->len);
+    room = (ngx_http_ticket_room_t *) ngx_str_rbtree_lookup(&rooms->tree, name,
+                                                            hash);
     if (room == NULL) {
-        return;
-    }
 
-    room->in_list = 1;
-    room->listed = ngx_current_msec;
+        /* names of rooms that were deleted leave room for those in use */
 
-    if (rooms->n != n) {
+        if (rooms->n >= NGX_HTTP_TICKET_ROOMS_LISTED) {
+            return;
+        }
 
-        /* new here, and nobody's use */
+        room = ngx_http_ticket_room_create(rooms, name, hash);
+        if (room == NULL) {
+            return;
+        }
 
         room->used = ngx_current_msec - NGX_HTTP_TICKET_ROOM_KEEP;
         (void) ngx_http_ticket_room_advance(room);
     }
+
+    room->in_list = 1;
+    room->listed = ngx_current_msec;
 }
 
 
@@ -168,7 +173,7 @@ ngx_http_ticket_room_find(ngx_http_ticket_rooms_t *rooms, ngx_str_t *name)
         rooms->full = ngx_time();
 
         ngx_log_error(NGX_LOG_ERR, rooms->log, 0,
-                      "ticket queue: more than %d rooms in use",
+                      "ticket queue: more than %d rooms are in use",
                       NGX_HTTP_TICKET_ROOMS_MAX);
     }
 

@@ -412,6 +412,25 @@ subtest 'when Redis is away' => sub {
 };
 
 
+subtest 'a worker remembers so many rooms and no more' => sub {
+    my $uri = office();
+    redis('SADD', 'queues', map { "deleted$_" } 1 .. 1100);
+    ticked(10);
+    is(ask("POST $uri", 'ann'), '200 admitted', 'names without rooms are in nobody\'s way');
+    my ($n, $what) = 0;
+    do {
+        room("many$n");
+        $what = ask("POST /queues/many$n", 'ann');
+    } while ($what eq '200 admitted' && ++$n < 1100);
+    is($what, '503 overloaded', 'one room too many');
+    cmp_ok($n, '>', 400, 'after many');
+    is(ask("POST /queues/many$n", 'ann'), '503 overloaded', 'and again');
+    is(ask("POST $uri", 'bob'), '200 admitted', 'the others go on');
+    is(() = $nginx->log =~ /\[error\] .*more than 1024 rooms are in use/g, 1, 'logged, once');
+    redis('DEL', 'queues');
+};
+
+
 is($nginx->bad, '', 'nothing bad was logged');
 ok($nginx->quit, 'it ends when it is told to');
 is($nginx->bad, '', 'and nothing bad was logged then');

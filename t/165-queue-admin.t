@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep);
 my $port = server_port();
 my $other = TicketRedis::free_port();
 my ($nginx, $second) = (TicketNginx->new,
-    TicketNginx->new(root => "$Test::Nginx::Util::ServRoot-second"));
+    TicketNginx->new(root => "$Test::Nginx::Util::ServRoot-second", workers => 3));
 
 
 sub http_block {
