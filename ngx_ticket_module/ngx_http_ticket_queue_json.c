@@ -110,8 +110,10 @@ ngx_http_ticket_queue_draw(ngx_http_ticket_text_t *text,
     hash.data = picture->hash;
     hash.len = picture->hash_len;
 
+    /* none before it is over: Redis keeps it */
+
     seed.data = picture->seed;
-    seed.len = drawing ? 0 : picture->seed_len;
+    seed.len = picture->seed_len;
 
     ngx_http_ticket_json_bool(text, "drawing", drawing);
     ngx_http_ticket_json_open(text, "draw", '{');

@@ -11,6 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $port = server_port();
+my $port2 = TicketRedis::free_port();
 my $nginx = TicketNginx->new;
 (my $config = $HttpConfig) =~ s/timeout=5s/timeout=1s/;
 my $http = <<"EOC";
@@ -20,6 +21,7 @@ ticket_queue_tick 100ms;
 log_format place '\$uri \$status \$ticket_result \$ticket_queue_position';
 server {
     listen 127.0.0.1:$port;
+    listen 127.0.0.1:$port2 http2;
     ticket_user \$http_x_user;
     merge_slashes off;
 
@@ -155,6 +157,30 @@ subtest 'whoever comes later waits in line' => sub {
         =~ m{^\Q$uri\E 202 waiting 33$}m });
     like(TicketRedis::text("$nginx->{root}/logs/place.log"), qr{^\Q$uri\E 202 waiting 33$}m,
          '$ticket_queue_position');
+};
+
+
+subtest 'nobody sleeps through his pass' => sub {
+    my $uri = office(capacity => 50, rate => 1, pass_ttl => 6000);
+    is(ask("POST $uri", 'ann'), '200 admitted', 'one a second');
+    my @got = line_up($uri, map { "u$_" } 1 .. 25);
+    cmp_ok($got[-1]{eta_seconds}, '>=', 15, 'it may take long');
+    cmp_ok($got[-1]{poll_after_ms}, '<=', 2400, 'but he asks before a pass could be over');
+};
+
+
+subtest 'over HTTP/2' => sub {
+    my $uri = office(capacity => 1);
+    my $curl = sub {
+        my @command = ('curl', '-si', '--http2-prior-knowledge', '-X', $_[0], '-H', "X-User: $_[1]",
+            "http://127.0.0.1:$port2$uri");
+        open my $out, '-|', @command or die "curl: $!\n";
+        return join '', <$out>;
+    };
+    like($curl->('POST', 'ann'), qr/^HTTP\/2 200.*"state":"admitted"/s, 'admitted');
+    like($curl->('POST', 'bob'), qr/^HTTP\/2 202.*^set-cookie: ticket_place=.*"position":1/ms, 'waiting');
+    like($curl->('DELETE', 'bob'), qr/^HTTP\/2 200.*"state":"left"/s, 'left');
+    like($curl->('GET', 'bob'), qr/^HTTP\/2 404.*"code":"not_waiting"/s, 'gone');
 };
 
 
@@ -343,7 +369,9 @@ subtest 'requests that are none' => sub {
 
 subtest 'names that somebody invents leave nothing behind' => sub {
     fresh();
-    is(ask("POST /queues/invented$_", 'ann'), '404 unknown_queue', "number $_") for 1 .. 30;
+    my %got;
+    $got{ask("POST /queues/invented$_", 'ann')}++ for 1 .. 1100;
+    is_deeply(\%got, { '404 unknown_queue' => 1100 }, 'more than a worker could remember');
     my $before = evals();
     ticked(10);
     cmp_ok(evals() - $before, '<', 10, 'nobody asks for them again');
