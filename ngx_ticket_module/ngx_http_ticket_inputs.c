@@ -65,7 +65,8 @@ ngx_http_ticket_inputs_directives(ngx_http_ticket_ctx_t *ctx,
 
     if (tlcf->name != NULL) {
 
-        rc = ngx_http_ticket_input_value(ctx->request, tlcf->name, &ctx->ticket);
+        rc = ngx_http_ticket_input_value(ctx->request, tlcf->name,
+                                         &ctx->ticket);
 
         if (rc == NGX_ERROR) {
             return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
@@ -95,7 +96,8 @@ ngx_http_ticket_inputs_queue(ngx_http_ticket_ctx_t *ctx)
     ngx_int_t       rc;
     ticket_slice_t  slice;
 
-    rc = ngx_http_ticket_input_value(ctx->request, ctx->tlcf->queue, &ctx->room);
+    rc = ngx_http_ticket_input_value(ctx->request, ctx->tlcf->queue,
+                                     &ctx->room);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;

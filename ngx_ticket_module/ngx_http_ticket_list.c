@@ -1,7 +1,8 @@
 
 /*
- * All tickets, or all waiting rooms, for the office.  As complete as SCAN is: what is there all the
- * time is listed, perhaps twice, and a page may be longer than its limit.
+ * All tickets, or all waiting rooms, for the office.  As complete as SCAN is:
+ * what is there all the time is listed, perhaps twice, and a page may be
+ * longer than its limit.
  */
 
 #include <ngx_config.h>
