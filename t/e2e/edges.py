@@ -81,7 +81,7 @@ class Edge:
         path = os.path.join(self.dir, "nginx.conf")
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.conf)
-        binary = shutil.which(self.stack.env.get("NGINX_BIN") or "nginx")
+        binary = shutil.which(os.environ.get("NGINX_BIN") or "nginx")
         subprocess.run([binary, "-p", self.dir + "/", "-c", path], check=True, stdin=subprocess.DEVNULL, timeout=60)
         try:
             self.pid = await self.stack.until(self._pid, f"{path} has a pid", 30)
@@ -90,7 +90,8 @@ class Edge:
         finally:
             workers = self.stack.children(self.pid) if self.pid else []
             if self.pid:
-                os.kill(self.pid, signal.SIGTERM)
+                # not TERM, after which a master kills who takes longer than a second
+                os.kill(self.pid, signal.SIGQUIT)
                 for pid in [self.pid, *workers]:
                     await self.stack.until(lambda pid=pid: not os.path.exists(f"/proc/{pid}/fd/0"), f"{pid} is gone", 60)
 
