@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ngx_http_ticket_accept.h"
 #include "ngx_http_ticket_args.h"
 #include "ngx_http_ticket_pass.h"
 
@@ -338,6 +339,22 @@ run_keys(const char *data, size_t len)
     RULE(rc != 0 || (keys.n >= 1 && keys.n <= TICKET_PASS_KEYS_MAX));
 }
 
+/* what follows can only add to what is named already */
+static void
+run_accept(const char *data, size_t len)
+{
+    ticket_accept_t one, two;
+
+    ticket_accept_init(&one);
+    ticket_accept_add(&one, (ticket_slice_t) { data, len });
+    two = one;
+    ticket_accept_add(&two, (ticket_slice_t) { data, len });
+    RULE(memcmp(&one, &two, sizeof(one)) == 0);
+    RULE(one.html >= -1 && one.html <= 1000 && one.json >= -1 && one.json <= 1000);
+    RULE(one.application >= -1 && one.application <= 1000 && one.any >= -1 && one.any <= 1000);
+    RULE(!ticket_accept_page(&one) || (one.html > 0 && one.html > one.json));
+}
+
 #define EVENT(rest)                                                                                                   \
     "{\"specversion\":\"1.0\",\"id\":\"a@b:0:1-5\",\"source\":\"/ticket-office\",\"subject\":\"a@b\","                \
     "\"time\":\"2026-11-21T10:00:00.123Z\",\"datacontenttype\":\"application/json\"," rest
@@ -396,11 +413,15 @@ static const char *const seeds_keys[] = {
     "# new\n\n  B-_9\t0123456789abcdefghijklmnopqrstuv \r\nold another/secret+of=more:than#32,characters!",
 };
 
+static const char *const seeds_accept[] = {
+    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json ; x=1; Q=0.123, text/html;q=1.0",
+};
+
 #define TARGET(name)  { #name, run_ ## name, seeds_ ## name, COUNT(seeds_ ## name) }
 
 static const target_t targets[] = {
     TARGET(decode), TARGET(unpack), TARGET(id), TARGET(name), TARGET(time), TARGET(json), TARGET(form), TARGET(value),
-    TARGET(pass), TARGET(keys),
+    TARGET(pass), TARGET(keys), TARGET(accept),
 };
 
 /* pieces that a parser may trip over */

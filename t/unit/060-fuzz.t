@@ -12,7 +12,7 @@ if [[ -n ${FUZZ_SECONDS-} ]]; then
     how=(-s "${FUZZ_SEED:=$(date +%s)}" -t "$FUZZ_SECONDS")
     echo "# seed $FUZZ_SEED"
 fi
-targets=(decode unpack id name time json form value pass keys)
+targets=(decode unpack id name time json form value pass keys accept)
 n=0
 for target in "${targets[@]}"; do
     n=$((n + 1))
