@@ -130,7 +130,8 @@ ngx_http_ticket_gate_handler(ngx_http_request_t *r)
 }
 
 
-/* internal redirects make a request forget what modules know of it */
+/* internal redirects, and filters that fail, make a request forget what
+ * modules know of it */
 
 ngx_http_ticket_ctx_t *
 ngx_http_ticket_gate_find(ngx_http_request_t *r)
@@ -138,7 +139,7 @@ ngx_http_ticket_gate_find(ngx_http_request_t *r)
     ngx_pool_cleanup_t      *cln;
     ngx_http_ticket_gate_t  *gate;
 
-    if (!r->internal) {
+    if (!r->internal && !r->filter_finalize) {
         return NULL;
     }
 

@@ -671,6 +671,23 @@ subtest 'who leaves while Redis is asked is forgotten' => sub {
 };
 
 
+subtest 'a reload turns away nobody who waits for an answer' => sub {
+    full();
+    my ($old) = $nginx->workers;
+    is(at('GET /shop/a', 'first'), '200 through', 'before');
+    TicketRedis::pause();
+    my @s = map { send_to("POST /shop/a HTTP/1.0\r\nX-User: $_\r\nContent-Length: 5\r\n\r\nhello") } qw(first ann);
+    sleep 0.1;
+    $nginx->signal('HUP');
+    ok(wait_for(20, sub { grep { $_ != $old } $nginx->workers }), 'a new worker');
+    TicketRedis::go_on();
+    my @told = map { told(/^HTTP\S+ (\d+)/, '', body($_)) } answers(@s);
+    is("@told", '200 through 202 waiting', 'answered by the old one');
+    ok($nginx->gone(20, $old), 'which leaves');
+    ready_again();
+};
+
+
 subtest 'no more wait for Redis than may' => sub {
     $nginx->start(http => $http =~ s/(ticket_zone)/ticket_max_pending 2; $1/r);
     ready_again();
