@@ -22,6 +22,8 @@ run({
         await first.goto(`${site}/sale/${queue}/page`);
         like(await first.textContent('h1'), /You are in/, 'the first comes in at once: there is room, and no line');
 
+        const streams = [];
+        b.context.on('request', (request) => request.url().endsWith('/events') && streams.push(request.url()));
         const second = await b.context.newPage();
         await second.goto(`${site}/sale/${queue}/page`);
         await shown(second, 'waiting');
@@ -32,6 +34,8 @@ run({
         await inside(second);
         is(second.url(), `${site}/sale/${queue}/page`, 'he goes on by himself to the page he wanted');
         like(await second.textContent('h1'), /You are in/, 'and is in');
+
+        is(streams.length, 1, 'at the word of the stream, which was opened once');
 
         await first.reload();
         await shown(first, 'waiting');

@@ -90,7 +90,8 @@ run({
     },
 
     async 'a browser without server-sent events'() {
-        const queue = await room({ capacity: 1, pass_ttl: 600 });
+        // how often it asks follows from the time it has to wait, and this from the rate
+        const queue = await room({ capacity: 1, pass_ttl: 600, rate: 100 });
         for (const user of ['holder', 'a', 'b']) await enter(queue, user);
         const { context, open } = await visitor();
         await context.addInitScript(() => { delete window.EventSource; });
