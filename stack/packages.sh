@@ -17,7 +17,7 @@ PACKAGES_run=(
     curl jq ca-certificates
 )
 PACKAGES_check=(
-    libcmocka-dev libredis-perl lua5.1 wrk prometheus nghttp2-client perl procps git
+    libcmocka-dev libredis-perl lua5.1 wrk prometheus nghttp2-client openssl perl procps git
     # what libtest-nginx-perl needs; it comes by itself, see install
     libtest-base-perl libtext-diff-perl liblist-moreutils-perl libtest-longstring-perl
     libwww-perl liburi-perl libtimedate-perl libredis-perl

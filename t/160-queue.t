@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $port = server_port();
-my $port2 = TicketRedis::free_port();
+my ($port2, $port3) = (TicketRedis::free_port(), TicketRedis::free_port());
 my $nginx = TicketNginx->new;
 (my $config = $HttpConfig) =~ s/timeout=5s/timeout=1s/;
 my $http = <<"EOC";
@@ -22,6 +22,9 @@ log_format place '\$uri \$status \$ticket_result \$ticket_queue_position';
 server {
     listen 127.0.0.1:$port;
     listen 127.0.0.1:$port2 http2;
+    listen 127.0.0.1:$port3 ssl;
+    ssl_certificate cert.pem;
+    ssl_certificate_key cert.pem;
     ticket_user \$http_x_user;
     merge_slashes off;
 
@@ -95,6 +98,9 @@ sub ticked {
 
 
 write_keys("$nginx->{root}/keys");
+system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout $nginx->{root}/cert.pem"
+    . " -out $nginx->{root}/cert.crt 2>/dev/null && cat $nginx->{root}/cert.crt >> $nginx->{root}/cert.pem") == 0
+    or die "no certificate\n";
 fresh();
 $nginx->start(http => $http);
 connected();
@@ -181,6 +187,16 @@ subtest 'over HTTP/2' => sub {
     like($curl->('POST', 'bob'), qr/^HTTP\/2 202.*^set-cookie: ticket_place=.*"position":1/ms, 'waiting');
     like($curl->('DELETE', 'bob'), qr/^HTTP\/2 200.*"state":"left"/s, 'left');
     like($curl->('GET', 'bob'), qr/^HTTP\/2 404.*"code":"not_waiting"/s, 'gone');
+};
+
+
+subtest 'over TLS the cookies are secure' => sub {
+    my $uri = office(capacity => 1);
+    for my $user (qw(ann bob)) {
+        open my $out, '-|', 'curl', '-sik', '-X', 'POST', '-H', "X-User: $user",
+            "https://127.0.0.1:$port3$uri" or die "curl: $!\n";
+        like(join('', <$out>), qr/^Set-Cookie: ticket_(?:pass|place)=[^;]+; Path=.*; Secure\r$/m, $user);
+    }
 };
 
 
@@ -385,9 +401,10 @@ subtest 'what the metrics say' => sub {
     ask("POST $uri", $_) for qw(ann bob);
     my ($cid) = line_up($uri, qw(cid dan eve));
     ask("DELETE $uri", 'bob');
-    my ($what, $json);
-    ok(wait_for(10, sub { ($what, $json) = ask("GET $uri", 'cid', "Ticket-Place: $cid->{place}");
+    my ($what, $json, $answer);
+    ok(wait_for(10, sub { ($what, $json, $answer) = ask("GET $uri", 'cid', "Ticket-Place: $cid->{place}");
                           $what eq '200 admitted' }), 'he is in');
+    is((grep { /^ticket_place=; .*Max-Age=0$/ } cookies($answer)), 1, 'his place is taken away');
     is(metric('queue_wait_seconds_count') - $waits, 1, 'how long he waited is observed');
     ask("GET $uri", 'cid', "Ticket-Place: $cid->{place}", "Cookie: ticket_pass=$json->{pass}");
     is(metric('queue_wait_seconds_count') - $waits, 1, 'once');
