@@ -257,10 +257,17 @@
         enter(body.drawing ? 'drawing' : 'waiting');
         if (body.draw) showDraw(body);
         if (!body.drawing) showPlace(body);
-        const held = body.stale ? words.stale : words.held[body.room] || '';
+        const held = heldBy(body);
         note('held', held);
         note('unlikely', body.unlikely ? words.unlikely : '');
         tell(body, held);
+    }
+
+    // why nobody is let in at the moment, '' if it is not so
+    function heldBy(body) {
+        if (body.stale) return words.stale;
+        if (body.opens_at && !body.drawing) return words.opens(new Date(body.opens_at));
+        return words.held[body.room] || '';
     }
 
     function showPlace(body) {

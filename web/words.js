@@ -62,6 +62,8 @@ window.waitingWords = (() => {
             paused: 'Nobody is let in at the moment. The line keeps its order and goes on later.',
             draining: 'The line takes nobody new. Whoever is in it is still let in.',
         },
+        opens: (date) => 'Nobody is let in before it opens: ' +
+            `${date.toLocaleString(lang, { dateStyle: 'medium', timeStyle: 'short' })}.`,
         stale: 'The line does not answer at the moment: what is shown may have changed.',
         trouble: 'The connection is lost. Your place is kept; trying again by itself.',
         away: 'The line cannot be reached. Trying again by itself.',

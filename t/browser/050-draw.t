@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// The opening draw: until it opens nobody has a position, and afterwards everybody can check the order.
+// Before it opens: nobody has a position while there is a draw to come, and afterwards everybody can check the order.
 
 'use strict';
 
 const { createHash } = require('node:crypto');
-const { is, ok, like, room, enter, change, call, visitor, text, shown, position, noComplaints, run } = require('./lib.js');
+const { is, ok, like, room, enter, change, call, visitor, text, shown, position, inside, noComplaints,
+    run } = require('./lib.js');
 
 const sha = (kind, data) => createHash(kind).update(data).digest('hex');
 
@@ -39,6 +40,20 @@ run({
         const others = [];
         for (const user of ['a', 'b', 'c', 'd']) others.push((await call('GET', `/queues/${queue}`, { user })).body.position);
         is(others, [1, 2, 3, 4].map((n) => order.indexOf(n) + 1), 'and so are those of the others');
+        noComplaints('nothing in the consoles');
+    },
+
+    async 'without a draw it is first come, first served, and opens all the same'() {
+        const opens = new Date(Date.now() + 3600 * 1000);
+        const queue = await room({ capacity: 1, pass_ttl: 600, opens_at: opens.toISOString() });
+        const { open } = await visitor();
+        const page = await open(queue, `/sale/${queue}/page`);
+        await shown(page, 'waiting');
+        is(await position(page), 1, 'who is first has the first place');
+        like(await text(page, 'held'), /before it opens: .*\d:\d\d/, 'and is told that it is not open yet');
+        await change(queue, { opens_at: null });
+        await inside(page);
+        ok(true, 'and goes on when it opens');
         noComplaints('nothing in the consoles');
     },
 });
