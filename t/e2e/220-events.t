@@ -253,29 +253,31 @@ async def leaves(stack):
     streams[39].close()
 
 
+async def curl(room, user, url, *args):
+    return await asyncio.create_subprocess_exec(
+        "curl", "-sSN", "-m", "120", "-H", f"X-User: {user}", *args, f"{url}{room.path}/events",
+        stdout=asyncio.subprocess.PIPE)
+
+
+async def line(process, *parts):
+    """The next line with all of these; what came last when it ends."""
+    last = b""
+    while True:
+        text = await asyncio.wait_for(process.stdout.readline(), 60)
+        if not text or all(part.encode() in text for part in parts):
+            return (text or last).decode().strip()
+        last = text
+
+
 async def other_protocols(stack, port, tls):
     """HTTP/2, where streams share a connection, and TLS, which has buffers of its own."""
     room = await Room(stack, "curl").define(capacity=1)
     await room.enter("ann", "bob", "carol", "dave")
 
-    async def curl(user, url, *args):
-        return await asyncio.create_subprocess_exec(
-            "curl", "-sSN", "-m", "120", "-H", f"X-User: {user}", *args, f"{url}{room.path}/events",
-            stdout=asyncio.subprocess.PIPE)
-
-    async def line(process, *parts):
-        """The next line with all of these; what came last when it ends."""
-        last = b""
-        while True:
-            text = await asyncio.wait_for(process.stdout.readline(), 60)
-            if not text or all(part.encode() in text for part in parts):
-                return (text or last).decode().strip()
-            last = text
-
     plain, secure = f"http://127.0.0.1:{port}", f"https://127.0.0.1:{tls}"
-    bob = await curl("bob", plain, "-i", "--http2-prior-knowledge")
-    carol = await curl("carol", plain, "--http2-prior-knowledge")
-    dave = await curl("dave", secure, "-k", "-i", "--http1.1")
+    bob = await curl(room, "bob", plain, "-i", "--http2-prior-knowledge")
+    carol = await curl(room, "carol", plain, "--http2-prior-knowledge")
+    dave = await curl(room, "dave", secure, "-k", "-i", "--http1.1")
     is_(await line(bob, "HTTP/"), "HTTP/2 200", "HTTP/2: a stream")
     is_(await line(dave, "HTTP/"), "HTTP/1.1 200 OK", "TLS: a stream")
     for process, position in ((bob, 1), (carol, 2), (dave, 3)):
@@ -293,7 +295,7 @@ async def other_protocols(stack, port, tls):
     is_(await asyncio.wait_for(dave.wait(), 60), 0, "TLS: the stream ends in order")
 
 
-async def reloads(stack):
+async def reloads(stack, port):
     """HUP: told, ended, and back in the same place."""
     room = await Room(stack, "reload").define(capacity=1)
     users = [f"user-{n}" for n in range(60)]
@@ -302,6 +304,8 @@ async def reloads(stack):
     first = {user: await stream.next("position") for user, stream in streams.items()}
     deaf = socket.create_connection(("127.0.0.1", int(stack.url.rsplit(":", 1)[1])))
     deaf.sendall(f"GET {room.path}/events HTTP/1.1\r\nHost: x\r\nX-User: {users[0]}\r\n\r\n".encode())
+    shared = await curl(room, users[0], f"http://127.0.0.1:{port}", "--http2-prior-knowledge")
+    await line(shared, "data: ")
     old = stack.nginx_workers()
     stack.signal_nginx(signal.SIGHUP)
     retries = set()
@@ -313,6 +317,8 @@ async def reloads(stack):
     ok(len(retries) > 10 and min(retries) >= 500, "they are not to come back all in one moment")
     await stack.until(lambda: not set(old) & set(stack.nginx_workers()), "the old workers are gone")
     ok(True, "the old workers left, and streams did not hold them")
+    is_(await line(shared, "event: reload"), "event: reload", "HTTP/2: a reload is told")
+    is_(await asyncio.wait_for(shared.wait(), 60), 0, "... and the stream ends in order")
     deaf.close()
     changed = []
     for user, stream in streams.items():
@@ -425,7 +431,7 @@ async def test(stack):
         await leaves(stack)
         await other_protocols(stack, port, tls)
         await slow_reader(stack)
-        await reloads(stack)
+        await reloads(stack, port)
         await redis_lost(stack)
 
 
