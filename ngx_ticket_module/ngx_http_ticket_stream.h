@@ -63,8 +63,9 @@ void ngx_http_ticket_stream_uncheck(ngx_http_ticket_stream_t *stream);
 
 
 /*
- * ngx_http_ticket_stream_event.c: each sends one event (WHATWG HTML, 9.2.5) with a JSON object as its data.
- * NGX_OK, NGX_BUSY: left out; NGX_ERROR: the request has to be ended.
+ * ngx_http_ticket_stream_event.c: each sends one event (WHATWG HTML, 9.2.5)
+ * with a JSON object as its data.  NGX_OK, NGX_BUSY: left out; NGX_ERROR: the
+ * request has to be ended.
  */
 
 /* "position": the place as POST /queues/S tells it.  FIRST: with `retry:`.
@@ -88,7 +89,8 @@ ngx_int_t ngx_http_ticket_stream_heartbeat(ngx_http_ticket_stream_t *stream);
 void ngx_http_ticket_stream_pass(ngx_http_ticket_stream_t *stream,
     ngx_http_ticket_entry_t *entry);
 
-/* "closed", with the result's code: QUEUE_CLOSED, UNKNOWN_QUEUE, NOT_WAITING */
+/* "closed", with the code of the result: QUEUE_CLOSED, UNKNOWN_QUEUE or
+ * NOT_WAITING */
 void ngx_http_ticket_stream_closed(ngx_http_ticket_stream_t *stream,
     ngx_http_ticket_result_e result);
 

@@ -450,8 +450,9 @@ async def redis_lost(stack):
 async def test(stack):
     port, tls = free_port(), free_port()
     pem = os.path.join(stack.run_dir, "events.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
-                    "2", "-subj", "/CN=localhost", "-keyout", pem + ".key", "-out", pem], check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", "/CN=localhost", "-keyout", pem + ".key", "-out", pem],
+                   check=True, capture_output=True)
     os.chmod(pem + ".key", 0o644)
     listen = r"^( *)(listen +127\.0\.0\.1:" + stack.url.rsplit(":", 1)[1] + r")[^;]*;"
     async with waiting_rooms(stack, (listen, rf"\g<0>\n\1listen 127.0.0.1:{port} http2;\n"
