@@ -32,6 +32,7 @@ local function remember(name, value)
     set[#set + 1], set[#set + 2], room[name] = name, value, value
 end
 local left, lag, rate, tokens = '', 0, '', 0    -- measure() tells
+local unsure = 0                        -- 1: what is left may be more
 
 -- What ticket number i has left, and its part of the mark.  The second: whether
 -- what the old mark says of it is stored.
@@ -39,7 +40,12 @@ local function look(i, old)
     local K, mark, stored = KEYS[3 + i], {}, true
     local hash = call('HMGET', K, 'history', 'state', 'remaining', 'epoch',
                       'lanes')
-    if hash[1] == id and hash[2] == 'open' then left = left + hash[3] end
+    local here = hash[1] == id
+    if here and hash[2] == 'open' then
+        left = left + hash[3]
+    elseif not here or hash[2] == 'paused' then
+        unsure = 1
+    end
     local epoch, get = hash[4] or '0', {'HMGET', K, 'epoch'}
     for lane = 0, (tonumber(hash[5]) or 0) - 1 do
         get[#get + 1] = 'seq:' .. lane

@@ -9,8 +9,8 @@
 --       opens_at or '', drawn, draw_hash, seed ('' until drawn), pass_ttl,
 --       {scores of the first 200 in line}, {scores at ranks 200 + floor(j *
 --       (waiting - 201) / 128), j = 0 ... 128, with samples and more than 200},
---       base (another one: this hash was made anew, and who waited has to show
---       his place again)}
+--       base (another one: the hash was made anew, who waited has to show his
+--       place again), 1 if more may be left (a ticket recovers or pauses)}
 --       {WRONG_TICKETS, now, tickets} {RECOVERING, now, 0}: no master
 --       {UNKNOWN_QUEUE, now, replid} (replid '': it is deleted)
 --       {REFUSED, now, message}: nobody was let in
@@ -77,4 +77,4 @@ return {OK, now, room.state, waiting, live, left, number('capacity'),
         number('returned'), room.tickets, draw,
         opens_at > 0 and opens_at or '', number('drawn'), room.draw_hash,
         draw == 2 and room.seed or '', number('pass_ttl'), head, samples,
-        number('base')}
+        number('base'), unsure}

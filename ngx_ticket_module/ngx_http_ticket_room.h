@@ -61,6 +61,7 @@ typedef struct {
     int64_t                           pass_ttl;
     int64_t                           base;     /* another one: the line was
                                                    lost */
+    ngx_uint_t                        unsure;   /* more may be left */
 
     ngx_uint_t                        hash_len;
     ngx_uint_t                        seed_len; /* 0 until it is drawn */

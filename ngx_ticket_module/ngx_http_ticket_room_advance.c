@@ -50,6 +50,7 @@ typedef enum {
     NGX_HTTP_TICKET_ADVANCE_HEAD,
     NGX_HTTP_TICKET_ADVANCE_SAMPLES,
     NGX_HTTP_TICKET_ADVANCE_BASE,
+    NGX_HTTP_TICKET_ADVANCE_UNSURE,
     NGX_HTTP_TICKET_ADVANCE_ELEMENTS
 } ngx_http_ticket_advance_e;
 
@@ -179,6 +180,7 @@ ngx_http_ticket_room_read(ngx_http_ticket_room_t *room, redisReply *reply)
     picture->drawn = ngx_http_ticket_advance_int(DRAWN);
     picture->pass_ttl = ngx_http_ticket_advance_int(PASS_TTL);
     picture->base = ngx_http_ticket_advance_int(BASE);
+    picture->unsure = ngx_http_ticket_advance_int(UNSURE) == 1;
 
 #undef ngx_http_ticket_advance_int
 

@@ -204,6 +204,7 @@ ngx_http_ticket_room_unlikely(ngx_http_ticket_picture_t *picture,
 {
     return picture->seen != 0
            && picture->left >= 0
+           && !picture->unsure
            && rank >= 0
            && picture->left < picture->live + rank + 1;
 }

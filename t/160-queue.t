@@ -302,6 +302,13 @@ subtest 'what is unlikely is said' => sub {
     is(join(' ', map { (ask("GET $uri", $_))[1]{unlikely} ? 1 : 0 } qw(bob cid dan eve)),
        '0 0 1 1', 'three places: one pass, two who wait');
 
+    redis('HSET', TicketTest::key("vip\@$S"), 'history', 'of another Redis');
+    ticked();
+    is(join(' ', map { (ask("GET $uri", $_))[1]{unlikely} ? 1 : 0 } qw(bob cid dan eve)),
+       '0 0 0 0', 'not while a ticket recovers: nobody knows what is left');
+    redis('HSET', TicketTest::key("vip\@$S"), 'history', replid());
+    ticked();
+
     my $pass = signed_pass($S, 'ann', live($S, 'ann'));
     like(http("POST /book?ticket=$S HTTP/1.0\r\nX-User: ann\r\nTicket-Pass: $pass\r\n\r\n"),
          qr/^HTTP\S+ 201 /, 'a booking uses the pass up');

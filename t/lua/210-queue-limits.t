@@ -67,7 +67,7 @@ q = Room(redis, "sale", t, vip).make(state="paused", capacity=9)
 line(q, 9)
 q.define(state="open")
 got = q.advance()
-tap.eq((got["left"], got["admitted"], got["live"]), (5, 5, 5),
+tap.eq((got["left"], got["admitted"], got["live"], got["unsure"]), (5, 5, 5, 0),
        "no more passes than all the tickets have left")
 t.guarded(q, ("u0", 1, q.enter("u0")[1]))
 got = q.advance()
@@ -77,9 +77,15 @@ t.undo("u0")
 tap.eq(q.advance()["admitted"], 1, "who cancels does")
 vip.define(state="paused")
 got = q.advance()
-tap.eq((got["left"], got["live"]), (3, 5), "a ticket that is not open has none")
+tap.eq((got["left"], got["live"], got["unsure"]), (3, 5, 1),
+       "a ticket that is paused has none, for now")
+vip.define(state="closed")
+got = q.advance()
+tap.eq((got["left"], got["unsure"]), (3, 0), "one that is closed, for good")
 redis("HSET", t.key, "history", "another")
-tap.eq(q.advance()["left"], 0, "... nor has one that recovers")
+got = q.advance()
+tap.eq((got["left"], got["unsure"]), (0, 1),
+       "... one that recovers, nobody knows yet")
 tap.eq(q.enter("new")[0], "WAITING", "a newcomer waits then")
 t2 = Room(redis, "sale", t)
 tap.eq((t2.enter("x"), t2.advance()), (["WRONG_TICKETS", "sale vip@sale"],) * 2,

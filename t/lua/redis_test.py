@@ -464,7 +464,7 @@ class Room:
 
 PICTURE = ("state waiting live left capacity pace rate lag more admitted issued "
            "used expired returned tickets draw opens_at drawn draw_hash seed "
-           "pass_ttl head samples base").split()
+           "pass_ttl head samples base unsure").split()
 DEFINITION = ("capacity rate share pass_ttl state tickets max_lag opens_at "
               "draw").split()
 
