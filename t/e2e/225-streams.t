@@ -99,7 +99,8 @@ async def test(stack):
     was, numbers = scripts(stack), {user: crowd.place[user]["number"] for user in users}
     await asyncio.sleep(5)
     called = scripts(stack) - was
-    ok(called < CLIENTS / 50, f"5 s of them cost Redis {called} scripts")
+    # those of the other rooms of the stack among them; one a client and tick would be five times as many as clients
+    ok(called < CLIENTS / 10, f"5 s of them cost Redis {called} scripts")
 
     await room.leave("ann")
     users.pop(0)
