@@ -1,7 +1,7 @@
 -- Enters a room's line, or (join 0) only asks; repeats keep the place.
 -- KEYS  R, Q, Z, then K of each ticket in `tickets`
 -- ARGV  S, tickets (as R has them: names separated by one space), user,
---       join 0/1, number of a signed place, or 0
+--       join 0/1, number of a signed place, or 0, and since when (ms) it is his
 -- Returns {ADMITTED, now, expires (ms)}: a live pass, or one at once, as nobody
 --       waits and there is room
 --       {WAITING, now, number, score, rank (from 0), waiting, live}
@@ -12,8 +12,11 @@
 --       {REFUSED, now, message}: nothing was done
 -- Errors wrong arguments; a key of the wrong type
 -- Uses  prelude_queue.lua
-local user, join, place = ARGV[3], ARGV[4], tonumber(ARGV[5])
-if #ARGV ~= 5 or user == '' or not place or join ~= '0' and join ~= '1' then
+local user, join = ARGV[3], ARGV[4]
+local place, since = tonumber(ARGV[5]), tonumber(ARGV[6])
+if #ARGV ~= 6 or user == '' or not place or not since
+   or join ~= '0' and join ~= '1'
+then
     return redis.error_reply('ERR wrong arguments')
 end
 local many = 2^22                       -- draw numbers are below, 1, 2, 3 ...
@@ -29,8 +32,10 @@ local function drawn(n)
 end
 
 -- The score of a place that this Redis has lost, else nil: one that it knows
--- was used up or left, and gains nothing.
+-- was used up or left, and gains nothing, nor does one of a room of this name
+-- that was deleted.
 local function restored(n)
+    if since * 1000 < number('origin') then return nil end
     if n >= 1 and n < many and room.draw == '1' then
         local ahead = n > number('drawn')
         if ahead then remember('drawn', n) end

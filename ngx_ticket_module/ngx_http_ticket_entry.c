@@ -30,8 +30,8 @@ static void ngx_http_ticket_entry_free(ngx_http_ticket_entry_t *entry);
 ngx_int_t
 ngx_http_ticket_entry_start(ngx_http_ticket_main_conf_t *tmcf,
     ngx_http_ticket_redis_conf_t *conf, ngx_str_t *room, ngx_str_t *user,
-    ngx_uint_t join, uint64_t place, ngx_http_ticket_entry_pt handler,
-    void *data, ngx_http_ticket_entry_t **started)
+    ngx_uint_t join, ngx_http_ticket_place_t *place,
+    ngx_http_ticket_entry_pt handler, void *data, ngx_http_ticket_entry_t **started)
 {
     u_char                   *p;
     ngx_int_t                 rc;
@@ -66,7 +66,7 @@ ngx_http_ticket_entry_start(ngx_http_ticket_main_conf_t *tmcf,
     entry->data = data;
     entry->started = ngx_http_ticket_usec();
     entry->join = join;
-    entry->place = place;
+    entry->place = *place;
 
     ngx_queue_insert_tail(&entry->rooms->entries, &entry->queue);
 
@@ -220,7 +220,8 @@ ngx_http_ticket_entry_send(ngx_http_ticket_entry_t *entry,
     ngx_http_ticket_call_str(call, (char *) entry->user.data,
                              entry->user.len);
     ngx_http_ticket_call_int(call, entry->join);
-    ngx_http_ticket_call_int(call, (int64_t) entry->place);
+    ngx_http_ticket_call_int(call, (int64_t) entry->place.number);
+    ngx_http_ticket_call_int(call, entry->place.entered);
 
     return ngx_http_ticket_call_send(call,
                                      NGX_HTTP_TICKET_SCRIPT_queue_enter);

@@ -13,6 +13,13 @@
 #include "ngx_http_ticket_room.h"
 
 
+/* a place that was shown, and is genuine; number 0: none */
+typedef struct {
+    uint64_t                          number;
+    int64_t                           entered;  /* ms, Redis' clock */
+} ngx_http_ticket_place_t;
+
+
 typedef struct ngx_http_ticket_entry_s  ngx_http_ticket_entry_t;
 
 typedef void (*ngx_http_ticket_entry_pt)(void *data,
@@ -30,8 +37,7 @@ struct ngx_http_ticket_entry_s {
     ngx_str_t                         name;     /* of the room */
     ngx_str_t                         user;
     ngx_uint_t                        join;     /* 0: he only asks */
-    uint64_t                          place;    /* the number of a place that
-                                                   was shown, or 0 */
+    ngx_http_ticket_place_t           place;
 
     /* The answer, in the handler; gone after it.  WAITING, ADMITTED,
      * NOT_WAITING, QUEUE_CLOSED: the room has a picture; UNKNOWN_QUEUE,
@@ -64,8 +70,8 @@ struct ngx_http_ticket_entry_s {
  */
 ngx_int_t ngx_http_ticket_entry_start(ngx_http_ticket_main_conf_t *tmcf,
     ngx_http_ticket_redis_conf_t *conf, ngx_str_t *room, ngx_str_t *user,
-    ngx_uint_t join, uint64_t place, ngx_http_ticket_entry_pt handler,
-    void *data, ngx_http_ticket_entry_t **started);
+    ngx_uint_t join, ngx_http_ticket_place_t *place,
+    ngx_http_ticket_entry_pt handler, void *data, ngx_http_ticket_entry_t **started);
 
 /* nobody waits any more; what was sent is done all the same */
 void ngx_http_ticket_entry_forget(ngx_http_ticket_entry_t *entry);

@@ -60,8 +60,7 @@ ngx_http_ticket_queue_enter(ngx_http_ticket_ctx_t *ctx)
     rc = ngx_http_ticket_entry_start(ctx->tmcf, ctx->tlcf->redis, &ctx->room,
                                      &ctx->user,
                                      ctx->request->method == NGX_HTTP_POST,
-                                     place->number,
-                                     ngx_http_ticket_queue_entered, ctx,
+                                     place, ngx_http_ticket_queue_entered, ctx,
                                      &entry);
     if (rc != NGX_OK) {
         ngx_http_ticket_call_refused(ctx, rc);

@@ -20,13 +20,6 @@
 #define NGX_HTTP_TICKET_PLACE_AGE   86400       /* s; of its cookie */
 
 
-/* a place that was shown, and is genuine; number 0: none */
-typedef struct {
-    uint64_t                          number;
-    int64_t                           entered;  /* ms, Redis' clock */
-} ngx_http_ticket_place_t;
-
-
 typedef struct {
     size_t                            len;
     u_char                            data[TICKET_PASS_TOKEN_MAX];

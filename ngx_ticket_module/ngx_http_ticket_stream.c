@@ -40,7 +40,6 @@ ngx_http_ticket_action_queue_events(ngx_http_ticket_ctx_t *ctx)
 {
     ngx_int_t                  rc;
     ngx_http_request_t        *r;
-    ngx_http_ticket_place_t    place;
     ngx_http_ticket_stream_t  *stream;
 
     r = ctx->request;
@@ -66,13 +65,10 @@ ngx_http_ticket_action_queue_events(ngx_http_ticket_ctx_t *ctx)
     stream->hook.handler = ngx_http_ticket_stream_news;
 
     ngx_http_ticket_queue_place(r, ctx->tmcf, &ctx->room, &ctx->user, 1,
-                                &place);
-
-    stream->number = place.number;
-    stream->entered = place.entered;
+                                &stream->place);
 
     rc = ngx_http_ticket_entry_start(ctx->tmcf, ctx->tlcf->redis, &ctx->room,
-                                     &ctx->user, 0, stream->number,
+                                     &ctx->user, 0, &stream->place,
                                      ngx_http_ticket_stream_opened, stream,
                                      &stream->entry);
     if (rc != NGX_OK) {
@@ -122,9 +118,8 @@ static void
 ngx_http_ticket_stream_open(ngx_http_ticket_stream_t *stream,
     ngx_http_ticket_entry_t *entry)
 {
-    ngx_int_t                 rc;
-    ngx_http_ticket_ctx_t    *ctx;
-    ngx_http_ticket_place_t   place;
+    ngx_int_t               rc;
+    ngx_http_ticket_ctx_t  *ctx;
 
     ctx = stream->ctx;
 
@@ -133,12 +128,9 @@ ngx_http_ticket_stream_open(ngx_http_ticket_stream_t *stream,
     }
 
     if (entry->result == NGX_HTTP_TICKET_RESULT_ADMITTED) {
-        place.number = stream->number;
-        place.entered = stream->entered;
-
         ngx_http_ticket_queue_handed(ctx->request, ctx->tmcf, &ctx->room,
                                      &ctx->user, entry->expires, entry->now,
-                                     &place);
+                                     &stream->place);
         ngx_http_ticket_stream_pass(stream, entry);
         return;
     }
@@ -280,7 +272,9 @@ ngx_http_ticket_stream_tell(ngx_http_ticket_stream_t *stream, int64_t rank)
 
     picture = &stream->hook.room->picture;
 
-    if (ngx_http_ticket_room_drawing(picture, stream->number, picture->now)) {
+    if (ngx_http_ticket_room_drawing(picture, stream->place.number,
+                                     picture->now))
+    {
         rank = -1;
 
     } else if (rank >= NGX_HTTP_TICKET_ROOM_HEAD

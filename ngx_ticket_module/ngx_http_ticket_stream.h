@@ -20,14 +20,14 @@ typedef struct {
     ngx_http_ticket_entry_t          *entry;    /* the question under way */
     ngx_queue_t                       queue;    /* of room->checks */
 
-    uint64_t                          number;
+    ngx_http_ticket_place_t           place;
     uint64_t                          score;
-    int64_t                           entered;  /* ms, Redis' clock */
-    int64_t                           now;      /* the same; a picture that is
-                                                   not younger may not yet
-                                                   have him */
+    int64_t                           now;      /* ms, Redis' clock; a picture
+                                                   that is not younger may not
+                                                   yet have him */
     uint64_t                          life;     /* of the room */
-    ngx_str_t                         place;    /* signed: the events' id */
+    ngx_str_t                         id;       /* of events: the place,
+                                                   signed */
 
     /* what he was told last */
     ngx_msec_t                        told;     /* ngx_current_msec */

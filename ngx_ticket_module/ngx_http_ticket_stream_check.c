@@ -30,7 +30,6 @@ ngx_http_ticket_stream_place(ngx_http_ticket_stream_t *stream,
     ngx_http_ticket_entry_t *entry)
 {
     ngx_http_ticket_ctx_t     *ctx;
-    ngx_http_ticket_place_t    shown;
     ngx_http_ticket_token_t    token;
     ngx_http_ticket_waiter_t   waiter;
 
@@ -40,36 +39,34 @@ ngx_http_ticket_stream_place(ngx_http_ticket_stream_t *stream,
     stream->now = entry->now;
     stream->life = ngx_http_ticket_stream_life(entry->room);
 
-    if (stream->place.len != 0 && stream->number == entry->number) {
+    if (stream->id.len != 0 && stream->place.number == entry->number) {
         return NGX_OK;
     }
 
-    if (stream->number != entry->number) {
-        stream->number = entry->number;
-        stream->entered = entry->now;
+    if (stream->place.number != entry->number) {
+        stream->place.number = entry->number;
+        stream->place.entered = entry->now;
     }
-
-    shown.number = stream->number;
-    shown.entered = stream->entered;
 
     waiter.room = entry->room;
     waiter.user = &ctx->user;
     waiter.number = entry->number;
     waiter.now = entry->now;
 
-    if (ngx_http_ticket_queue_sign_place(ctx->tmcf, &waiter, &shown, &token)
+    if (ngx_http_ticket_queue_sign_place(ctx->tmcf, &waiter, &stream->place,
+                                         &token)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    stream->place.data = ngx_pnalloc(ctx->request->pool, token.len);
-    if (stream->place.data == NULL) {
+    stream->id.data = ngx_pnalloc(ctx->request->pool, token.len);
+    if (stream->id.data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(stream->place.data, token.data, token.len);
-    stream->place.len = token.len;
+    ngx_memcpy(stream->id.data, token.data, token.len);
+    stream->id.len = token.len;
 
     return NGX_OK;
 }
@@ -144,7 +141,7 @@ ngx_http_ticket_stream_checks(ngx_http_ticket_room_t *room)
 
         rc = ngx_http_ticket_entry_start(ctx->tmcf, ctx->tlcf->redis,
                                          &ctx->room, &ctx->user, 0,
-                                         stream->number,
+                                         &stream->place,
                                          ngx_http_ticket_stream_checked,
                                          stream, &stream->entry);
         if (rc != NGX_OK) {
@@ -188,7 +185,7 @@ ngx_http_ticket_stream_checked(void *data, ngx_http_ticket_entry_t *entry)
         break;
 
     case NGX_HTTP_TICKET_RESULT_ADMITTED:
-        ngx_http_ticket_queue_waited(stream->ctx->tmcf, stream->entered,
+        ngx_http_ticket_queue_waited(stream->ctx->tmcf, stream->place.entered,
                                      entry->now);
         ngx_http_ticket_stream_pass(stream, entry);
         break;

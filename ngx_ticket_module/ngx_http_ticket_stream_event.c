@@ -49,11 +49,11 @@ ngx_http_ticket_stream_position(ngx_http_ticket_stream_t *stream,
     ngx_http_ticket_stream_begin(&text, (flags & NGX_HTTP_TICKET_STREAM_BEAT)
                                         ? ":\n\nevent: position"
                                         : "event: position",
-                                 &stream->place, retry);
+                                 &stream->id, retry);
 
     waiter.room = room;
     waiter.user = &stream->ctx->user;
-    waiter.number = stream->number;
+    waiter.number = stream->place.number;
     waiter.rank = rank;
     waiter.waiting = waiting;
     waiter.now = room->picture.now;

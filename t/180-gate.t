@@ -446,7 +446,7 @@ sub redis_time {
 # into the line, where he stays
 sub admit_later {
     my @keys = room_keys('shop');
-    is(redis('EVAL', TicketTest::script('queue_enter'), 3, @keys, 'shop', '', $_[0], 1, 0)->[0], 7, "$_[0] waits");
+    is(redis('EVAL', TicketTest::script('queue_enter'), 3, @keys, 'shop', '', $_[0], 1, 0, 0)->[0], 7, "$_[0] waits");
 }
 
 

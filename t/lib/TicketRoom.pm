@@ -114,7 +114,7 @@ sub admit {
     my $tickets = room_value($S, 'tickets');
     my @keys = room_keys($S, split ' ', $tickets);
     my $r = redis('EVAL', TicketTest::script('queue_enter'), scalar @keys,
-        @keys, $S, $tickets, $user, 1, 0);
+        @keys, $S, $tickets, $user, 1, 0, 0);
     die "queue_enter: " . (ref $r ? join(' ', @$r) : $r) . "\n"
         unless ref $r && $r->[0] == 6;
     return $r->[2];

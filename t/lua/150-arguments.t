@@ -29,7 +29,7 @@ documented = {
     "claim": ([K], [t.name, "token"]),
     "open": (t.open_keys(2), [t.name, "token", replid, 2, 0, 0, 9, 1, 1,
                               "open", "", ""]),
-    "queue_enter": (guards, [q.name, t.name, "ann", 1, 0]),
+    "queue_enter": (guards, [q.name, t.name, "ann", 1, 0, 0]),
     "queue_advance": (guards, [q.name, t.name, 0]),
     "queue_leave": (q.keys, [q.name, "ann"]),
     "queue_room": (q.keys, [q.name]),
@@ -83,10 +83,10 @@ refuses("book", keys[:4], [t.name, 1, 0, "0", 1, *command],
 refuses("book", keys, [t.name, 1, 0, "0", 2, *command], "book: another n")
 tap.eq(redis.script("book", keys, [t.name, 1, 0, "0", 1, *command])[0], 0,
        "book: what is documented")
-for user, join, place in (("", 1, 0), ("x", 2, 0), ("x", "", 0), ("x", 1, ""),
-                          ("x", 1, "y")):
-    refuses("queue_enter", guards, [q.name, t.name, user, join, place],
-            "queue_enter: %r %r %r" % (user, join, place))
+for args in (["", 1, 0, 0], ["x", 2, 0, 0], ["x", "", 0, 0], ["x", 1, "", 0],
+             ["x", 1, "y", 0], ["x", 1, 0, ""], ["x", 1, 0, "y"], ["x", 1, 0]):
+    refuses("queue_enter", guards, [q.name, t.name, *args],
+            "queue_enter: %r" % args)
 for more in (["x"], ["x", 5], [5], [5, "x"], [5, 6, 7]):
     refuses("queue_define", q.keys,
             [q.name, "joe", 1, replid, *[""] * 11, *more],

@@ -148,8 +148,19 @@ q.expire(*q.live())
 q.advance()
 tap.eq(q.hash("passed"), str(old + 40), "... at all")
 
-# a draw
+# a draw, and one after it under the same name: its numbers are small, too
 seed = "secret"
+again = Room(redis, "again").make(draw=1, opens_at=LATER, seed=seed)
+again.enter("ann")
+before = again.now
+again.define(state="deleted")
+again.make(draw=1, opens_at=LATER, seed="other")
+tap.eq(again.status("ann", place=1, since=before - 1), ["NOT_WAITING", "open"],
+       "a draw number of a deleted room is none of this one")
+tap.eq(again.enter("ann", place=7, since=before - 1)[1], 1, "... nor one beyond")
+lose(again)
+tap.eq(again.enter("joe", place=1, since=before - 1)[1], 2, "... nor after a loss")
+tap.eq(again.enter("ann", place=1, since=again.now)[1], 1, "its own is")
 q = Room(redis, "draw").make(draw=1, opens_at=LATER, seed=seed)
 numbers = {u: q.enter(u)[1:3] for u in "abcdefgh"}
 order = q.waiting()

@@ -396,11 +396,11 @@ class Room:
         self.now = reply[1]
         return [CODES[reply[0]], *reply[2:]]
 
-    def enter(self, user, join=1, place=0):
-        return self.call("queue_enter", [user, join, place], True)
+    def enter(self, user, join=1, place=0, since=FOREVER):
+        return self.call("queue_enter", [user, join, place, since], True)
 
-    def status(self, user, place=0):
-        return self.enter(user, 0, place)
+    def status(self, user, place=0, since=FOREVER):
+        return self.enter(user, 0, place, since)
 
     def advance(self, samples=0):
         """the picture as a dict, or the reply that is none"""

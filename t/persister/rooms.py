@@ -30,7 +30,7 @@ class Rooms(Office):
 
     def enter(self, name, user, place=0, tickets="", join=1):
         reply = self.call("queue_enter", self.room_keys(name) + [key(t) for t in tickets.split()], name, tickets, user,
-                          join, place)
+                          join, place, LATER)
         return [NAMES[reply[0]], *reply[2:]]
 
     def advance(self, name, tickets=""):
