@@ -126,6 +126,9 @@ ngx_http_ticket_queue_metrics(ngx_http_ticket_text_t *text,
 
     ngx_memzero(&sums, sizeof(ngx_http_ticket_worker_t));
 
+#define ngx_http_ticket_queue_most(name)                                      \
+    sums.queue_ ## name = ngx_max(sums.queue_ ## name, worker->queue_ ## name)
+
     for (i = 0; i < NGX_MAX_PROCESSES; i++) {
 
         worker = &tmcf->sh->workers[i];
@@ -135,16 +138,21 @@ ngx_http_ticket_queue_metrics(ngx_http_ticket_text_t *text,
         }
 
         sums.queue_streams += worker->queue_streams;
-        sums.queue_rooms += worker->queue_rooms;
-        sums.queue_stalled += worker->queue_stalled;
-        sums.queue_waiting += worker->queue_waiting;
-        sums.queue_live += worker->queue_live;
-        sums.queue_pace += worker->queue_pace;
-        sums.queue_issued += worker->queue_issued;
-        sums.queue_used += worker->queue_used;
-        sums.queue_expired += worker->queue_expired;
-        sums.queue_returned += worker->queue_returned;
+
+        /* during a reload two of them say the same */
+
+        ngx_http_ticket_queue_most(rooms);
+        ngx_http_ticket_queue_most(stalled);
+        ngx_http_ticket_queue_most(waiting);
+        ngx_http_ticket_queue_most(live);
+        ngx_http_ticket_queue_most(pace);
+        ngx_http_ticket_queue_most(issued);
+        ngx_http_ticket_queue_most(used);
+        ngx_http_ticket_queue_most(expired);
+        ngx_http_ticket_queue_most(returned);
     }
+
+#undef ngx_http_ticket_queue_most
 
     ngx_http_ticket_metrics_gauge(text, "ticket_edge_queue_rooms",
         "Waiting rooms.", sums.queue_rooms);

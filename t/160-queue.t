@@ -423,6 +423,18 @@ subtest 'what the metrics say' => sub {
     is(metric('queue_streams'), 0, 'nobody listens');
     like(metric('queue_admissions_per_second'), qr/^\d+\.\d{3}$/, 'the rate');
     is(metric('requests_total{action="queue",result="left"}') > 0, 1, 'requests are counted, too');
+
+    # an old worker that does not get to leave
+    my ($old) = $nginx->workers;
+    kill 'STOP', $old;
+    $nginx->signal('HUP');
+    ok(wait_for(20, sub { scalar $nginx->workers == 2 }), 'a reload: the new worker is there');
+    connected();
+    ok(wait_for(10, sub { (ask("GET $uri", 'cid'))[0] eq '200 admitted' && metric('queue_waiting') > 0 }), 'and knows the room');
+    ticked(2);
+    is(metric('queue_passes_total{outcome="issued"}'), 3, 'passes are not counted twice');
+    kill 'CONT', $old;
+    ok($nginx->gone(20, $old), 'the old one leaves');
 };
 
 
