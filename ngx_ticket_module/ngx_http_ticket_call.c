@@ -290,6 +290,11 @@ ngx_http_ticket_call_done(void *data, ngx_http_ticket_outcome_t outcome,
     call->tmcf->calls--;
 
     if (call->tmcf->exiting) {
+
+        if (call->drop != NULL) {
+            call->drop(call);
+        }
+
         ngx_free(call);
         return;
     }

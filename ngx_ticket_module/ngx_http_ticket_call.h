@@ -28,7 +28,10 @@ typedef void (*ngx_http_ticket_call_pt)(ngx_http_ticket_call_t *call);
 struct ngx_http_ticket_call_s {
     ngx_http_ticket_main_conf_t      *tmcf;
     ngx_http_ticket_redis_conf_t     *conf;
-    ngx_http_ticket_call_pt           handler;  /* exactly once if sent */
+    ngx_http_ticket_call_pt           handler;  /* exactly once if sent, and */
+    ngx_http_ticket_call_pt           drop;     /* in its place when the worker
+                                                   exits; NULL: nothing is to
+                                                   be freed */
     void                             *data;     /* NULL: nobody waits */
     ngx_str_t                         ticket;
     uint64_t                          sent;     /* ngx_http_ticket_usec() */

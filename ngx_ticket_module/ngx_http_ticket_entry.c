@@ -31,7 +31,8 @@ ngx_int_t
 ngx_http_ticket_entry_start(ngx_http_ticket_main_conf_t *tmcf,
     ngx_http_ticket_redis_conf_t *conf, ngx_str_t *room, ngx_str_t *user,
     ngx_uint_t join, ngx_http_ticket_place_t *place,
-    ngx_http_ticket_entry_pt handler, void *data, ngx_http_ticket_entry_t **started)
+    ngx_http_ticket_entry_pt handler, void *data,
+    ngx_http_ticket_entry_t **started)
 {
     u_char                   *p;
     ngx_int_t                 rc;

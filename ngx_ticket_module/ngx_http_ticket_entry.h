@@ -71,7 +71,8 @@ struct ngx_http_ticket_entry_s {
 ngx_int_t ngx_http_ticket_entry_start(ngx_http_ticket_main_conf_t *tmcf,
     ngx_http_ticket_redis_conf_t *conf, ngx_str_t *room, ngx_str_t *user,
     ngx_uint_t join, ngx_http_ticket_place_t *place,
-    ngx_http_ticket_entry_pt handler, void *data, ngx_http_ticket_entry_t **started);
+    ngx_http_ticket_entry_pt handler, void *data,
+    ngx_http_ticket_entry_t **started);
 
 /* nobody waits any more; what was sent is done all the same */
 void ngx_http_ticket_entry_forget(ngx_http_ticket_entry_t *entry);

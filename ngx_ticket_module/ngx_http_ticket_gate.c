@@ -10,7 +10,6 @@
 #include "ngx_http_ticket_guard.h"
 
 
-
 static ngx_int_t ngx_http_ticket_gate_handler(ngx_http_request_t *r);
 static ngx_http_ticket_ctx_t *ngx_http_ticket_gate_create(
     ngx_http_request_t *r);

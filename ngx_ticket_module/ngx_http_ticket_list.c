@@ -44,6 +44,8 @@ static ngx_http_ticket_call_t *ngx_http_ticket_list_call(
 static void ngx_http_ticket_list_go_on(ngx_http_ticket_list_t *list);
 static void ngx_http_ticket_list_ask(ngx_http_ticket_list_t *list);
 static void ngx_http_ticket_list_answer(ngx_http_ticket_list_t *list);
+static void ngx_http_ticket_list_drop(ngx_http_ticket_call_t *call);
+static void ngx_http_ticket_list_free(ngx_http_ticket_list_t *list);
 
 
 void
@@ -84,6 +86,8 @@ ngx_http_ticket_action_list(ngx_http_ticket_ctx_t *ctx)
         ngx_http_ticket_call_refused(ctx, NGX_ERROR);
         return;
     }
+
+    call->drop = ngx_http_ticket_list_drop;
 
     ngx_http_ticket_call_literal(call, "SSCAN");
     ngx_http_ticket_call_str(call, key, ngx_strlen(key));
@@ -276,6 +280,24 @@ ngx_http_ticket_list_go_on(ngx_http_ticket_list_t *list)
         ngx_http_ticket_leave(c);
     }
 
+    ngx_http_ticket_list_free(list);
+}
+
+
+static void
+ngx_http_ticket_list_drop(ngx_http_ticket_call_t *call)
+{
+    ngx_http_ticket_list_t *list = call->data;
+
+    if (--list->open == 0) {
+        ngx_http_ticket_list_free(list);
+    }
+}
+
+
+static void
+ngx_http_ticket_list_free(ngx_http_ticket_list_t *list)
+{
     if (list->names != NULL) {
         ngx_free(list->names);
     }
@@ -298,6 +320,8 @@ ngx_http_ticket_list_ask(ngx_http_ticket_list_t *list)
         call = ngx_http_ticket_list_call(list, &list->names[list->next]);
 
         if (call != NULL) {
+            call->drop = ngx_http_ticket_list_drop;
+
             rc = ngx_http_ticket_call_send(call,
                                     list->rooms
                                     ? NGX_HTTP_TICKET_SCRIPT_queue_room

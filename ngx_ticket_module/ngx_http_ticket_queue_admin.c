@@ -36,6 +36,7 @@ static void ngx_http_ticket_queue_admin_who(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_change_t *change);
 static void ngx_http_ticket_queue_admin_detach(ngx_http_ticket_ctx_t *ctx);
 static void ngx_http_ticket_queue_admin_done(ngx_http_ticket_call_t *call);
+static void ngx_http_ticket_queue_admin_drop(ngx_http_ticket_call_t *call);
 static void ngx_http_ticket_queue_admin_log(ngx_http_ticket_call_t *call,
     ngx_http_ticket_change_t *change);
 static void ngx_http_ticket_queue_admin_answer(ngx_http_ticket_ctx_t *ctx,
@@ -208,6 +209,8 @@ ngx_http_ticket_queue_admin_define(ngx_http_ticket_ctx_t *ctx)
         return;
     }
 
+    call->drop = ngx_http_ticket_queue_admin_drop;
+
     info = ngx_http_ticket_redis_info(ctx->tlcf->redis->redis);
 
     ngx_http_ticket_call_str(call, (char *) change->who.data,
@@ -322,6 +325,13 @@ ngx_http_ticket_queue_admin_done(ngx_http_ticket_call_t *call)
     }
 
     ngx_http_ticket_leave(c);
+}
+
+
+static void
+ngx_http_ticket_queue_admin_drop(ngx_http_ticket_call_t *call)
+{
+    ngx_free(call->data);
 }
 
 
