@@ -116,7 +116,7 @@ const ngx_http_ticket_result_t  ngx_http_ticket_results[] = {
     ngx_http_ticket_problem("in_use", 409,
         "The ticket is held by somebody, or not all of it is stored yet."),
     ngx_http_ticket_problem("draw_fixed", 409,
-        "Somebody waits already, or the draw is over: then it is fixed, and opens_at with it."),
+        "The draw is fixed when somebody waits; when it is over, opens_at too."),
     ngx_http_ticket_problem("rejected", 410,
         "The booking was rejected when it was to be stored."),
     ngx_http_ticket_problem("idempotency_mismatch", 422,
