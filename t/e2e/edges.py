@@ -8,13 +8,16 @@
 import asyncio
 import contextlib
 import functools
+import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
+import threading
 
 from client import Client, Cut
-from stack import ROOT, free_port
+from stack import ROOT, Redis, free_port
 
 KEYS = "k1 the-key-of-the-tests-and-of-nobody-else\n"
 
@@ -147,6 +150,76 @@ def counters(redis, room):
                   "return {v[1], v[2], v[3], v[4], redis.call('ZCARD', KEYS[2]), "
                   "redis.call('ZCOUNT', KEYS[3], '(' .. string.format('%d', now), '+inf')}", 3, R, Q, Z)
     return dict(zip(("issued", "used", "expired", "returned", "waiting", "live"), (int(value or 0) for value in reply)))
+
+
+class Monitor:
+    """What Redis is asked about a room, in its order: a list of (kind, client's port, value, Redis' time).
+
+    kind is a script's name, `issued` (value: the total a script wrote; the script is the one before it) or
+    `mark` (value: what was given to mark())."""
+
+    LINE = re.compile(r'(\d+\.\d+) \[\d+ (?:\S*:(\d+)|lua)\] "(\w+)"(.*)')
+    SCRIPTS = ("queue_enter", "queue_advance", "queue_leave", "queue_define", "queue_room")
+
+    def __init__(self, stack, room):
+        self.events, self.room, self.address = [], room, (stack.env["REDIS_HOST"], int(stack.env["REDIS_PORT"]))
+        self.scripts = {hashlib.sha1(script(name)).hexdigest(): name for name in self.SCRIPTS}
+
+    def __enter__(self):
+        self.redis = Redis(*self.address, timeout=None)
+        self.redis("MONITOR")
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.redis.socket.shutdown(2)
+        self.thread.join()
+        self.redis.close()
+
+    def mark(self, text):
+        redis = Redis(*self.address)
+        redis("ECHO", f"mark:{self.room}:{text}")
+        redis.close()
+
+    def _read(self):
+        key = f'"queue:room:{{{self.room}}}"'
+        for line in self.redis.file:
+            found = self.LINE.match(line.decode("latin-1").lstrip("+"))
+            if not found:
+                continue
+            when, port, command, rest = found.groups()
+            mark = re.match(rf' "mark:{re.escape(self.room)}:(.*)"', rest)
+            if mark:
+                self.events.append(("mark", 0, mark.group(1), float(when)))
+            elif key not in rest:
+                continue
+            elif port and command.lower() in ("eval", "evalsha"):
+                text = rest.split('"')[1]
+                # a text is sent when Redis does not know it yet: to the same effect, and as rarely as it starts
+                name = self.scripts.get(text)
+                if name:
+                    self.events.append((name, int(port), None, float(when)))
+            elif command.upper() == "HSET" and not port:
+                issued = re.search(r' "issued" "(\d+)"', rest)
+                if issued and self.events:
+                    self.events.append(("issued", self.events[-1][1], int(issued.group(1)), float(when)))
+
+
+def ports_of(pid):
+    """The local ports of a process' TCP connections."""
+    inodes, ports = set(), set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            found = re.match(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{name}"))
+            if found:
+                inodes.add(found.group(1))
+    with open(f"/proc/{pid}/net/tcp") as file:
+        for line in file:
+            fields = line.split()
+            if fields[9] in inodes:
+                ports.add(int(fields[1].split(":")[1], 16))
+    return ports
 
 
 async def sampled(every, sample):
