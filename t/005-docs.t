@@ -51,6 +51,16 @@ for my $name (@variables) {
     };
 }
 
+# each action has its methods in README.md, in the table of `ticket`
+{
+    my ($names) = $source =~ /^ngx_str_t  ngx_http_ticket_action_names\[\] = \{(.*?)\};/ms;
+    my @actions = grep { $_ ne 'gate' } $names =~ /ngx_string\("(\w+)"\)/g;
+    my ($section) = $readme =~ /^### ticket\n(.*?)(?=^##)/ms;
+    cmp_ok(scalar @actions, '>=', 10, 'actions are found');
+    like($section, qr/^\|[^|]*`$_`.*\| .+ \|$/m, "action $_: README.md has its methods") for @actions;
+    like($section =~ s/^\|.*\n//mgr, qr/`$_`/, "action $_: and names it") for @actions;
+}
+
 # the other way round
 {
     my %known = map { $_ => 1 } @directives;

@@ -404,6 +404,20 @@ EOC
 
     my $out = qx(@{[ join ' ', $nginx->command('-t', '-g', "'pid $r/logs/p;'") ]} 2>&1);
     like($out, qr/test is successful/, 'nginx.conf.example');
+
+    # what README.md shows of the waiting room, beside the least of what it presumes
+    my ($room) = TicketRedis::text("$Root/README.md") =~ /^## Waiting room\n(.*?)^## Directives/ms;
+    my @blocks = $room =~ /^```nginx\n(.*?)^```/msg;
+    is(scalar @blocks, 2, 'README.md: a room and a gate');
+    for my $block (@blocks) {
+        $block =~ s{^(ticket_pass_keys +)\S+;}{$1$r/ticket.keys;}m or die 'no keys';
+        open $f, '>', "$r/nginx.conf" or die $!;
+        print {$f} $load ? "load_module $load;\n" : '', "events {}\nhttp {\n",
+            "ticket_redis redis://127.0.0.1:6379/0;\nupstream shop { server 127.0.0.1:8000; }\n$block}\n";
+        close $f;
+        $out = qx(@{[ join ' ', $nginx->command('-t', '-g', "'pid $r/logs/p;'") ]} 2>&1);
+        like($out, qr/test is successful/, 'README.md is accepted as it stands');
+    }
 }
 
 
