@@ -6,7 +6,8 @@
 --       draw: '' leaves a value as it is (or at its default), '-' clears rate,
 --       share, tickets or opens_at; seed and draw_hash, taken when the room has
 --       none; origin, '' but from the keeper, who restores a room that is not
---       there (else it is left alone) and gives `drawn` as one more
+--       there (else it is left alone) and gives `drawn` and `changed_at` ('':
+--       now) as two more
 -- Returns {OK or CREATED, now, name, value, ...}: the pairs of queue_room;
 --       {DRAW_FIXED, now}: drawn already, or somebody is in line; {BAD_HOURS,
 --       now}: a draw without an opening; {RECOVERING, now, 0} {UNKNOWN_QUEUE,
@@ -14,8 +15,10 @@
 -- Errors wrong arguments; a value out of form; a key of the wrong type
 -- Uses  prelude_room.lua
 local origin, create = tonumber(ARGV[16]), ARGV[3] == '1'
-if #KEYS ~= 3 or #ARGV ~= (origin and 17 or 16)
-   or origin and not tonumber(ARGV[17]) or not origin and ARGV[16] ~= ''
+local when = ARGV[18] ~= '' and ARGV[18] or now
+if #KEYS ~= 3 or #ARGV ~= (origin and 18 or 16)
+   or origin and not (tonumber(ARGV[17]) and tonumber(when))
+   or not origin and ARGV[16] ~= ''
 then
     return redis.error_reply('ERR wrong arguments')
 end
@@ -67,7 +70,7 @@ if no then begin(set, origin, ARGV[17] or 0, old) end
 -- the mark is of other tickets
 if new[6] ~= old[6] then set[#set + 1], set[#set + 2] = 'mark', '' end
 set[#set + 1], set[#set + 2] = 'changed_by', ARGV[2]
-set[#set + 1], set[#set + 2] = 'changed_at', now
+set[#set + 1], set[#set + 2] = 'changed_at', when
 -- UNLINK first: it needs no memory, and then HSET is not refused
 local done = new[5] == 'deleted' and try('UNLINK', KEYS[2], KEYS[3])
 if type(done) ~= 'table' then done = try(unpack(set)) end

@@ -127,7 +127,7 @@ room_define(struct rds *rds, const struct room *room)
     static const enum room_field order[] = {
         ROOM_CAPACITY, ROOM_RATE, ROOM_SHARE, ROOM_PASS_TTL, ROOM_STATE,
         ROOM_TICKETS, ROOM_MAX_LAG, ROOM_OPENS_AT, ROOM_DRAW, ROOM_SEED,
-        ROOM_DRAW_HASH, ROOM_ORIGIN, ROOM_DRAWN
+        ROOM_DRAW_HASH, ROOM_ORIGIN, ROOM_DRAWN, ROOM_CHANGED_AT
     };
     enum { KEYS = 3, HEAD = KEYS + 4, ORDER = sizeof order / sizeof order[0] };
     char keys[KEYS][KEY_MAX];

@@ -21,7 +21,8 @@ from recovery import Closed, Memory, accounted
 from stack import RedisError, diag, is_, main, ok, quote
 
 USERS, TICKETS, CAPACITY, RATE, TTL, PATIENCE = 2000, 500, 50, 100, 5, 2.0
-DEFINITION = ("capacity", "rate", "pass_ttl", "state", "tickets", "max_lag", "origin")
+DEFINITION = ("capacity", "rate", "pass_ttl", "state", "tickets", "max_lag", "origin", "changed_by",
+              "changed_at")
 LOCAL = {"pass_invalid", "pass_foreign", "pass_required"}
 
 
@@ -231,7 +232,7 @@ class Faults:
             await stack.until(lambda: self.room()[0][0], "the room is there again", 60)
             self.after = (await asyncio.to_thread(self.room))[0]
 
-            def back():
+            async def back():
                 return self.line.keys() <= buyers.anew.keys() | buyers.passes.keys()
             await stack.until(back, "all who waited have shown themselves again", 60)
             self.queue = (await asyncio.to_thread(self.room))[1]

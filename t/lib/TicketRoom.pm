@@ -95,7 +95,7 @@ sub restore {
     my $r = redis('EVAL', TicketTest::script('queue_define'), 3,
         room_keys($S), $S, 'keeper', 1, replid(),
         @was{qw(capacity rate share pass_ttl state tickets max_lag opens_at
-                draw seed draw_hash origin drawn)});
+                draw seed draw_hash origin drawn)}, $was{changed_at} // '');
     die "queue_define: " . (ref $r ? join(' ', @$r) : $r) . "\n"
         unless ref $r && $r->[0] == 5;
 }

@@ -87,8 +87,9 @@ for args in (["", 1, 0, 0], ["x", 2, 0, 0], ["x", "", 0, 0], ["x", 1, "", 0],
              ["x", 1, "y", 0], ["x", 1, 0, ""], ["x", 1, 0, "y"], ["x", 1, 0]):
     refuses("queue_enter", guards, [q.name, t.name, *args],
             "queue_enter: %r" % args)
-for more in (["x"], ["x", 5], [5], [5, "x"], [5, 6, 7]):
+for more in (["x"], ["x", 5, 6], [5], [5, 6], [5, "x", 6], [5, 6, "x"],
+             [5, 6, 7, 8]):
     refuses("queue_define", q.keys,
             [q.name, "joe", 1, replid, *[""] * 11, *more],
-            "queue_define: %r as origin and drawn" % more)
+            "queue_define: %r as origin, drawn and changed_at" % more)
 tap.done()

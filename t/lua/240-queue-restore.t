@@ -19,9 +19,10 @@ def lose(q, **more):
     given = {n: kept[n] for n in ("capacity", "draw", "opens_at", "tickets",
                                   "pass_ttl", "rate", "share", "max_lag")}
     given.update(state=kept["state"], seed=kept["seed"], origin=kept["origin"],
-                 drawn=kept["drawn"], draw_hash=kept["draw_hash"])
+                 drawn=kept["drawn"], draw_hash=kept["draw_hash"],
+                 who=kept["changed_by"], changed_at=kept["changed_at"])
     given.update(more)
-    got = q.define(who="keeper", catalogue="", **given)
+    got = q.define(catalogue="", **given)
     assert got[0] == "CREATED", got
     return got[1]
 
@@ -48,7 +49,10 @@ for place in (1, MANY - 1, MANY, int(origin) - 1, int(origin)):
 last = int(q.hash("number"))
 
 # lost: in whatever order they come back
+redis("HSET", q.keys[0], "changed_at", 1234567890123)
 room = lose(q)
+tap.eq((room["changed_by"], room["changed_at"]), ("admin", "1234567890123"),
+       "who changed it last, and when, was nobody of this life")
 tap.eq((room["origin"], int(room["base"]) > last, room["number"]),
        (origin, True, room["base"]), "numbers rise over a loss")
 tap.eq(q.enter("quick")[0], "ADMITTED", "a newcomer after the loss")

@@ -413,7 +413,7 @@ class Room:
         return self.call("queue_leave", [user])
 
     def define(self, who="admin", create=1, catalogue=None, seed="",
-               draw_hash=None, origin="", drawn=0, **values):
+               draw_hash=None, origin="", drawn=0, changed_at="", **values):
         """the pairs as a dict after the code, or the reply that has none"""
         if catalogue is None:
             catalogue = self.redis.replid()
@@ -423,7 +423,7 @@ class Room:
         assert not values, values
         args = [who, create, catalogue, *given, seed, draw_hash, origin]
         return self.named(self.call("queue_define",
-                                    args + [drawn] * (origin != "")))
+                                    args + [drawn, changed_at] * (origin != "")))
 
     def make(self, capacity=1, **values):
         """defined, with its tickets; itself"""

@@ -125,6 +125,7 @@ ok(wait_for(lambda: persister.metric("rooms_broken") == 0), "and the broken ones
 # ---------------------------------------------------------------- Redis has forgotten
 
 BACK = {name: row(name) for name in ("tour", "gate", "after", "load", "Grüße-🎫", "clock")}
+CHANGED = {name: office.room_hash(name)["changed_at"] for name in BACK}
 
 
 class Monitor(threading.Thread):
@@ -155,6 +156,7 @@ office.redis("FLUSHDB")
 ok(wait_for(lambda: office.redis("GET", "catalogue") == office.redis.replid()), "Redis forgets: the catalogue is back")
 for name in BACK:
     ok(wait_for(lambda: is_back(name)), f"{name}: the room is as it was, with its origin")
+    equal(office.room_hash(name)["changed_at"], CHANGED[name], "... and when it was changed")
 written = wait_for(lambda: monitor.first('"SET" "catalogue"'))
 for name in ("tour", "after"):
     made = monitor.first(" lua] ", '"HSET"', f"queue:room:{{{name}}}")
