@@ -2,21 +2,18 @@
 -- KEYS  R, Q, Z, then K of each ticket in `tickets`
 -- ARGV  S, tickets (as R has them: names separated by one space), user,
 --       join 0/1, number of a signed place, or 0, and since when (ms) it is his
--- Returns {ADMITTED, now, expires (ms)}: a live pass, or one at once, as nobody
---       waits and there is room
+-- Returns {ADMITTED, now, expires (ms)}: a live pass, or one as nobody waits
 --       {WAITING, now, number, score, rank (from 0), waiting, live}
 --       {NOT_WAITING, now, state}: join 0, and no place to restore
 --       {QUEUE_CLOSED, now, state}: closed, or draining and a newcomer
 --       {WRONG_TICKETS, now, tickets} {RECOVERING, now, 0}: no master
---       {UNKNOWN_QUEUE, now, replid} (replid '': it is deleted)
---       {REFUSED, now, message}: nothing was done
+--       {UNKNOWN_QUEUE, now, replid} ('': deleted) {REFUSED, now, message}
 -- Errors wrong arguments; a key of the wrong type
 -- Uses  prelude_queue.lua
 local user, join = ARGV[3], ARGV[4]
 local place, since = tonumber(ARGV[5]), tonumber(ARGV[6])
-if #ARGV ~= 6 or user == '' or not place or not since
-   or join ~= '0' and join ~= '1'
-then
+local fine = #ARGV == 6 and user ~= '' and place and since
+if not fine or join ~= '0' and join ~= '1' then
     return redis.error_reply('ERR wrong arguments')
 end
 local many = 2^22                       -- draw numbers are below, 1, 2, 3 ...
@@ -32,8 +29,7 @@ local function drawn(n)
 end
 
 -- The score of a place that this Redis has lost, else nil: one that it knows
--- was used up or left, and gains nothing, nor does one of a room of this name
--- that was deleted.
+-- was used up or left gains nothing, nor one of a deleted room of this name.
 local function restored(n)
     if since * 1000 < number('origin') then return nil end
     if n >= 1 and n < many and room.draw == '1' then
@@ -56,10 +52,9 @@ if not score then
     -- ten minutes to come back; then a place that the line has passed is over
     local back = now <= number('base') / 1000 + 600000
     if score and not back and score <= number('passed') then score = nil end
-    if not score and join == '0' then return {NOT_WAITING, now, room.state} end
-    if not score and room.state == 'draining' then
-        return {QUEUE_CLOSED, now, room.state}
-    end
+    local no = join == '0' and NOT_WAITING
+               or room.state == 'draining' and QUEUE_CLOSED
+    if not score and no then return {no, now, room.state} end
     local refused, expires
     if not score and waiting == 0 and measure() > 0 then
         refused, expires = admit({user})
