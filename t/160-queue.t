@@ -267,6 +267,18 @@ subtest 'an old place gains nothing while Redis knows better' => sub {
 };
 
 
+# its number is small, and may be above all that the next room has given so far
+subtest 'a place in the draw of a room that was deleted' => sub {
+    my @draw = (opens_at => redis_ms() + 1000000, draw => 1, seed => 'x', draw_hash => sha256_hex('x'));
+    my $uri = office(@draw);
+    my ($ann, $bob) = line_up($uri, qw(ann bob));
+    room(name($uri), state => 'deleted');
+    room(name($uri), capacity => 10, @draw);
+    is((ask("GET $uri", 'bob', "Ticket-Place: $bob->{place}"))[0], '404 not_waiting', 'is none');
+    is((ask("POST $uri", 'bob', "Ticket-Place: $bob->{place}"))[1]{number}, 1, 'he gets a new one');
+};
+
+
 subtest 'what the room is for' => sub {
     my $uri = office(capacity => 10, state => 'paused');
     is((ask("POST $uri", 'ann'))[0], '202 waiting', 'paused: everybody waits');
