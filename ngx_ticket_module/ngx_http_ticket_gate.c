@@ -321,10 +321,22 @@ ngx_http_ticket_gate_pass(ngx_http_ticket_ctx_t *ctx)
     result = ngx_http_ticket_guard_verify(ctx->request, &ctx->room, &ctx->user,
                                           &pass, &gate->pass);
 
-    if (result == NGX_HTTP_TICKET_RESULT_PASS_FOREIGN
-        && ngx_http_ticket_gate_own_accord(ctx->request, &pass))
+    if (result == NGX_HTTP_TICKET_RESULT_NONE
+        || !ngx_http_ticket_gate_own_accord(ctx->request, &pass))
     {
+        return result;
+    }
+
+    if (result == NGX_HTTP_TICKET_RESULT_PASS_FOREIGN) {
         return NGX_HTTP_TICKET_RESULT_NONE;
+    }
+
+    /* a browser would show it, and be refused, until it is a day old */
+
+    if (ngx_http_ticket_queue_cookie(ctx->request, TICKET_PASS_PASS, NULL, 0)
+        != NGX_OK)
+    {
+        return NGX_HTTP_TICKET_RESULT_INTERNAL_ERROR;
     }
 
     return result;
