@@ -203,6 +203,19 @@ ngx_http_ticket_json_uint(ngx_http_ticket_text_t *text, const char *key,
 
 
 void
+ngx_http_ticket_json_number(ngx_http_ticket_text_t *text, const char *key,
+    int64_t value)
+{
+    if (value < 0) {
+        ngx_http_ticket_json_word(text, key, "null");
+        return;
+    }
+
+    ngx_http_ticket_json_uint(text, key, (uint64_t) value);
+}
+
+
+void
 ngx_http_ticket_json_time(ngx_http_ticket_text_t *text, const char *key,
     int64_t ms)
 {

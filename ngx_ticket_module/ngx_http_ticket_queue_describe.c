@@ -8,6 +8,8 @@
 #include "ngx_http_ticket_queue_admin.h"
 
 
+static ngx_uint_t ngx_http_ticket_queue_pair_find(redisReply *reply,
+    const char *name);
 static void ngx_http_ticket_queue_pair(redisReply *reply, const char *name,
     ngx_str_t *value);
 static int64_t ngx_http_ticket_queue_pair_int(redisReply *reply,
@@ -64,11 +66,11 @@ ngx_http_ticket_queue_describe(ngx_http_ticket_text_t *text, ngx_str_t *room,
 }
 
 
-/* name, value, name, value ... from element 2 on */
+/* the value's element: name, value, name, value ... from element 2 on; one
+ * behind the last: there is none */
 
-static void
-ngx_http_ticket_queue_pair(redisReply *reply, const char *name,
-    ngx_str_t *value)
+static ngx_uint_t
+ngx_http_ticket_queue_pair_find(redisReply *reply, const char *name)
 {
     size_t      len;
     ngx_str_t   found;
@@ -80,12 +82,21 @@ ngx_http_ticket_queue_pair(redisReply *reply, const char *name,
         ngx_http_ticket_call_reply_str(reply, i, &found);
 
         if (found.len == len && ngx_memcmp(found.data, name, len) == 0) {
-            ngx_http_ticket_call_reply_str(reply, i + 1, value);
-            return;
+            return i + 1;
         }
     }
 
-    ngx_str_null(value);
+    return reply->elements;
+}
+
+
+static void
+ngx_http_ticket_queue_pair(redisReply *reply, const char *name,
+    ngx_str_t *value)
+{
+    ngx_http_ticket_call_reply_str(reply,
+                                 ngx_http_ticket_queue_pair_find(reply, name),
+                                 value);
 }
 
 
@@ -94,21 +105,8 @@ ngx_http_ticket_queue_pair(redisReply *reply, const char *name,
 static int64_t
 ngx_http_ticket_queue_pair_int(redisReply *reply, const char *name)
 {
-    size_t      len;
-    ngx_str_t   found;
-    ngx_uint_t  i;
-
-    len = ngx_strlen(name);
-
-    for (i = 2; i + 1 < reply->elements; i += 2) {
-        ngx_http_ticket_call_reply_str(reply, i, &found);
-
-        if (found.len == len && ngx_memcmp(found.data, name, len) == 0) {
-            return ngx_http_ticket_call_reply_int(reply, i + 1);
-        }
-    }
-
-    return -1;
+    return ngx_http_ticket_call_reply_int(reply,
+                                ngx_http_ticket_queue_pair_find(reply, name));
 }
 
 
@@ -116,16 +114,8 @@ static void
 ngx_http_ticket_queue_pair_json(ngx_http_ticket_text_t *text,
     redisReply *reply, const char *name)
 {
-    int64_t  value;
-
-    value = ngx_http_ticket_queue_pair_int(reply, name);
-
-    if (value < 0) {
-        ngx_http_ticket_json_word(text, name, "null");
-        return;
-    }
-
-    ngx_http_ticket_json_uint(text, name, (uint64_t) value);
+    ngx_http_ticket_json_number(text, name,
+                                ngx_http_ticket_queue_pair_int(reply, name));
 }
 
 

@@ -8,8 +8,6 @@
 #include "ngx_http_ticket_queue.h"
 
 
-static void ngx_http_ticket_queue_number(ngx_http_ticket_text_t *text,
-    const char *key, int64_t value);
 static void ngx_http_ticket_queue_draw(ngx_http_ticket_text_t *text,
     ngx_http_ticket_waiter_t *waiter);
 
@@ -43,10 +41,10 @@ ngx_http_ticket_queue_waiting(ngx_http_ticket_text_t *text,
                              &ngx_http_ticket_queue_state_waiting);
     ngx_http_ticket_json_str(text, "room",
                              ngx_http_ticket_room_state_name(picture->state));
-    ngx_http_ticket_queue_number(text, "position", rank < 0 ? -1 : rank + 1);
-    ngx_http_ticket_queue_number(text, "ahead", rank);
-    ngx_http_ticket_queue_number(text, "waiting", waiter->waiting);
-    ngx_http_ticket_queue_number(text, "eta_seconds",
+    ngx_http_ticket_json_number(text, "position", rank < 0 ? -1 : rank + 1);
+    ngx_http_ticket_json_number(text, "ahead", rank);
+    ngx_http_ticket_json_number(text, "waiting", waiter->waiting);
+    ngx_http_ticket_json_number(text, "eta_seconds",
                                  ngx_http_ticket_room_eta(picture, rank));
     ngx_http_ticket_json_uint(text, "poll_after_ms", poll);
     ngx_http_ticket_json_bool(text, "unlikely",
@@ -70,19 +68,6 @@ ngx_http_ticket_queue_waiting(ngx_http_ticket_text_t *text,
     ngx_http_ticket_json_close(text, '}');
 
     return poll;
-}
-
-
-static void
-ngx_http_ticket_queue_number(ngx_http_ticket_text_t *text, const char *key,
-    int64_t value)
-{
-    if (value < 0) {
-        ngx_http_ticket_json_word(text, key, "null");
-        return;
-    }
-
-    ngx_http_ticket_json_uint(text, key, (uint64_t) value);
 }
 
 
@@ -126,7 +111,7 @@ ngx_http_ticket_queue_draw(ngx_http_ticket_text_t *text,
         ngx_http_ticket_json_word(text, "seed", "null");
     }
 
-    ngx_http_ticket_queue_number(text, "entries", entries);
+    ngx_http_ticket_json_number(text, "entries", entries);
     ngx_http_ticket_json_close(text, '}');
 }
 

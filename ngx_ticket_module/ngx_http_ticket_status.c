@@ -8,8 +8,6 @@
 #include "ngx_http_ticket_status.h"
 
 
-static void ngx_http_ticket_status_number(ngx_http_ticket_text_t *text,
-    const char *key, int64_t value);
 
 
 static ngx_str_t  ngx_http_ticket_recovering = ngx_string("recovering");
@@ -79,9 +77,9 @@ ngx_http_ticket_status_public(ngx_http_ticket_text_t *text,
 
     ngx_http_ticket_json_open(text, NULL, '{');
     ngx_http_ticket_json_str(text, "ticket", ticket);
-    ngx_http_ticket_status_number(text, "capacity", status->capacity);
-    ngx_http_ticket_status_number(text, "remaining", status->remaining);
-    ngx_http_ticket_status_number(text, "per_user", status->per_user);
+    ngx_http_ticket_json_number(text, "capacity", status->capacity);
+    ngx_http_ticket_json_number(text, "remaining", status->remaining);
+    ngx_http_ticket_json_number(text, "per_user", status->per_user);
     ngx_http_ticket_json_str(text, "state", &state);
     ngx_http_ticket_json_time(text, "opens_at", status->opens_at);
     ngx_http_ticket_json_time(text, "closes_at", status->closes_at);
@@ -100,26 +98,13 @@ ngx_http_ticket_status_full(ngx_http_ticket_text_t *text, ngx_str_t *ticket,
 
     ngx_http_ticket_json_open(text, NULL, '{');
     ngx_http_ticket_json_str(text, "ticket", ticket);
-    ngx_http_ticket_status_number(text, "capacity", status->capacity);
-    ngx_http_ticket_status_number(text, "remaining", status->remaining);
-    ngx_http_ticket_status_number(text, "per_user", status->per_user);
-    ngx_http_ticket_status_number(text, "lanes", status->lanes);
+    ngx_http_ticket_json_number(text, "capacity", status->capacity);
+    ngx_http_ticket_json_number(text, "remaining", status->remaining);
+    ngx_http_ticket_json_number(text, "per_user", status->per_user);
+    ngx_http_ticket_json_number(text, "lanes", status->lanes);
     ngx_http_ticket_json_str(text, "state", &state);
     ngx_http_ticket_json_time(text, "opens_at", status->opens_at);
     ngx_http_ticket_json_time(text, "closes_at", status->closes_at);
     ngx_http_ticket_json_bool(text, "persisted", status->persisted);
     ngx_http_ticket_json_close(text, '}');
-}
-
-
-static void
-ngx_http_ticket_status_number(ngx_http_ticket_text_t *text, const char *key,
-    int64_t value)
-{
-    if (value < 0) {
-        ngx_http_ticket_json_word(text, key, "null");
-        return;
-    }
-
-    ngx_http_ticket_json_uint(text, key, (uint64_t) value);
 }
