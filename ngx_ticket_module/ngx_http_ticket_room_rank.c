@@ -140,11 +140,15 @@ ngx_http_ticket_room_eta(ngx_http_ticket_picture_t *picture, int64_t rank)
     if (picture->pace > 0) {
         pace = (double) picture->pace / 1000;
 
-    } else if (picture->rate > 0) {
-        pace = (double) picture->rate;
-
     } else if (picture->pass_ttl > 0) {
+
+        /* not measured yet: as if everybody kept his pass to its end */
+
         pace = (double) picture->capacity * 1000 / (double) picture->pass_ttl;
+
+        if (picture->rate > 0) {
+            pace = ngx_min(pace, (double) picture->rate);
+        }
 
     } else {
         return -1;

@@ -409,7 +409,7 @@ subtest 'names that somebody invents leave nothing behind' => sub {
     is_deeply(\%got, { '404 unknown_queue' => 1100 }, 'more than a worker could remember');
     my $before = evals();
     ticked(10);
-    cmp_ok(evals() - $before, '<', 10, 'nobody asks for them again');
+    cmp_ok(evals() - $before, '<', 100, 'nobody asks for them again');    # but for rooms of other tests
 };
 
 
