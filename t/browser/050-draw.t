@@ -18,7 +18,8 @@ run({
         const page = await open(queue, '/');
         await shown(page, 'drawing');
         ok(await page.isHidden('#place'), 'there is no place yet');
-        like(await text(page, 'countdown'), /^(59:\d\d|1:00:00)$/, 'it is counted down to the opening');
+        // the page has the server's clock from Date, which has no fractions
+        like(await text(page, 'countdown'), /^(59:\d\d|1:00:0[01])$/, 'it is counted down to the opening');
         is(await text(page, 'draw-number'), '5', 'the number in the draw is shown');
         await page.click('summary');
         const hash = await text(page, 'draw-hash');
