@@ -31,8 +31,16 @@ local set = {'HSET', R}                 -- what is to be remembered of the room
 local function remember(name, value)
     set[#set + 1], set[#set + 2], room[name] = name, value, value
 end
+local many = 2^22                       -- draw numbers are below, 1, 2, 3 ...
 local left, lag, rate, tokens = '', 0, '', 0    -- measure() tells
 local unsure = 0                        -- 1: what is left may be more
+
+-- The score of a draw number: known from the beginning, so nothing is shuffled
+-- at the opening, and before every FIFO number.
+local function drawn(n)
+    local hash = redis.sha1hex(room.seed .. ':' .. format('%d', n))
+    return tonumber(string.sub(hash, 1, 7), 16) * many + n
+end
 
 -- What ticket number i has left, and its part of the mark.  The second: whether
 -- what the old mark says of it is stored.

@@ -7,16 +7,17 @@
 --       share, tickets or opens_at; seed and draw_hash, taken when the room has
 --       none; origin, '' but from the keeper, who restores a room that is not
 --       there (else it is left alone) and gives `drawn` and `changed_at` ('':
---       now) as two more
+--       now), too; not_after (ms; '' or 0: none)
 -- Returns {OK or CREATED, now, name, value, ...}: the pairs of queue_room;
 --       {DRAW_FIXED, now}: drawn already, or somebody is in line; {BAD_HOURS,
 --       now}: a draw without an opening; {RECOVERING, now, 0} {UNKNOWN_QUEUE,
---       now, replid} (replid '': it is deleted) {REFUSED, now, message}
+--       now, replid} ('': it is deleted) {LATE, now} {REFUSED, now, message}
 -- Errors wrong arguments; a value out of form; a key of the wrong type
 -- Uses  prelude_room.lua
 local origin, create = tonumber(ARGV[16]), ARGV[3] == '1'
-local when = ARGV[18] ~= '' and ARGV[18] or now
-if #KEYS ~= 3 or #ARGV ~= (origin and 18 or 16)
+local when, last = ARGV[18] ~= '' and ARGV[18] or now, ARGV[#ARGV]
+local not_after = last == '' and 0 or tonumber(last)
+if #KEYS ~= 3 or #ARGV ~= (origin and 19 or 17) or not not_after
    or origin and not (tonumber(ARGV[17]) and tonumber(when))
    or not origin and ARGV[16] ~= ''
 then
@@ -31,6 +32,7 @@ elseif no and not origin and no[3] ~= '' and no[3] ~= ARGV[4] then
 elseif origin and old[5] then
     return described(OK)
 end
+if not_after > 0 and now > not_after then return {LATE, now} end
 local new, set, same = {}, {'HSET', KEYS[1]}, true
 for i = 1, 9 do
     local value, was = ARGV[4 + i], defaults[i]
@@ -66,7 +68,7 @@ if no or (old[10] or '') == '' then
 end
 if same then return described(OK) end
 for i = 1, 11 do set[2 * i + 1], set[2 * i + 2] = kept[i], new[i] end
-if no then begin(set, origin, ARGV[17] or 0, old) end
+if no then begin(set, origin, origin and ARGV[17] or 0, old) end
 -- the mark is of other tickets
 if new[6] ~= old[6] then set[#set + 1], set[#set + 2] = 'mark', '' end
 set[#set + 1], set[#set + 2] = 'changed_by', ARGV[2]

@@ -1,32 +1,30 @@
 -- Enters a room's line, or (join 0) only asks; repeats keep the place.
 -- KEYS  R, Q, Z, then K of each ticket in `tickets`
 -- ARGV  S, tickets (as R has them: names separated by one space), user,
---       join 0/1, number of a signed place, or 0, and since when (ms) it is his
--- Returns {ADMITTED, now, expires (ms)}: a live pass, or one as nobody waits
+--       join 0/1, number of a signed place, or 0, since when (ms) it is his,
+--       not_after (ms; '' or 0: none)
+-- Returns {ADMITTED, now, expires (ms)}: a live pass, or one at once, as nobody
+--       waits and there is room
 --       {WAITING, now, number, score, rank (from 0), waiting, live}
 --       {NOT_WAITING, now, state}: join 0, and no place to restore
 --       {QUEUE_CLOSED, now, state}: closed, or draining and a newcomer
 --       {WRONG_TICKETS, now, tickets} {RECOVERING, now, 0}: no master
---       {UNKNOWN_QUEUE, now, replid} ('': deleted) {REFUSED, now, message}
+--       {UNKNOWN_QUEUE, now, replid} ('': deleted)
+--       {LATE, now} {REFUSED, now, message}: nothing was done
 -- Errors wrong arguments; a key of the wrong type
 -- Uses  prelude_queue.lua
 local user, join = ARGV[3], ARGV[4]
 local place, since = tonumber(ARGV[5]), tonumber(ARGV[6])
-local fine = #ARGV == 6 and user ~= '' and place and since
-if not fine or join ~= '0' and join ~= '1' then
+local not_after = ARGV[7] == '' and 0 or tonumber(ARGV[7])
+if #ARGV ~= 7 or user == '' or not place or not since or not not_after
+   or join ~= '0' and join ~= '1'
+then
     return redis.error_reply('ERR wrong arguments')
 end
-local many = 2^22                       -- draw numbers are below, 1, 2, 3 ...
+if not_after > 0 and now > not_after then return {LATE, now} end
 local pass = tonumber(call('ZSCORE', Z, user))
 if pass and pass > now then return {ADMITTED, now, pass} end
 if room.state == 'closed' then return {QUEUE_CLOSED, now, room.state} end
-
--- The score of a draw number: known from the beginning, so nothing is shuffled
--- at the opening, and before every FIFO number.
-local function drawn(n)
-    local hash = redis.sha1hex(room.seed .. ':' .. format('%d', n))
-    return tonumber(string.sub(hash, 1, 7), 16) * many + n
-end
 
 -- The score of a place that this Redis has lost, else nil: one that it knows
 -- was used up or left gains nothing, nor one of a deleted room of this name.

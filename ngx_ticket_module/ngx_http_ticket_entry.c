@@ -30,7 +30,7 @@ static void ngx_http_ticket_entry_free(ngx_http_ticket_entry_t *entry);
 ngx_int_t
 ngx_http_ticket_entry_start(ngx_http_ticket_main_conf_t *tmcf,
     ngx_http_ticket_redis_conf_t *conf, ngx_str_t *room, ngx_str_t *user,
-    ngx_uint_t join, ngx_http_ticket_place_t *place,
+    ngx_uint_t join, ngx_http_ticket_place_t *place, uint64_t deadline,
     ngx_http_ticket_entry_pt handler, void *data,
     ngx_http_ticket_entry_t **started)
 {
@@ -66,6 +66,8 @@ ngx_http_ticket_entry_start(ngx_http_ticket_main_conf_t *tmcf,
     entry->handler = handler;
     entry->data = data;
     entry->started = ngx_http_ticket_usec();
+    entry->deadline = deadline ? deadline
+                      : entry->started + (uint64_t) conf->timeout * 1000;
     entry->join = join;
     entry->place = *place;
 
@@ -209,7 +211,15 @@ static ngx_int_t
 ngx_http_ticket_entry_send(ngx_http_ticket_entry_t *entry,
     ngx_http_ticket_room_t *room)
 {
+    int64_t                  not_after;
     ngx_http_ticket_call_t  *call;
+
+    not_after = ngx_http_ticket_redis_clock(entry->rooms->conf->redis,
+                                            ngx_http_ticket_usec(),
+                                            entry->deadline);
+    if (not_after <= 0) {
+        return NGX_DECLINED;
+    }
 
     call = ngx_http_ticket_call_room(entry->rooms->tmcf, entry->rooms->conf,
                                      &entry->name, &room->tickets,
@@ -223,6 +233,7 @@ ngx_http_ticket_entry_send(ngx_http_ticket_entry_t *entry,
     ngx_http_ticket_call_int(call, entry->join);
     ngx_http_ticket_call_int(call, (int64_t) entry->place.number);
     ngx_http_ticket_call_int(call, entry->place.entered);
+    ngx_http_ticket_call_int(call, not_after);
 
     return ngx_http_ticket_call_send(call,
                                      NGX_HTTP_TICKET_SCRIPT_queue_enter);

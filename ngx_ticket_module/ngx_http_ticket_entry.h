@@ -32,6 +32,7 @@ struct ngx_http_ticket_entry_s {
     ngx_http_ticket_entry_pt          handler;  /* NULL: nobody waits */
     void                             *data;
     uint64_t                          started;  /* ngx_http_ticket_usec() */
+    uint64_t                          deadline; /* it does nothing later */
 
     /* the question */
     ngx_str_t                         name;     /* of the room */
@@ -64,17 +65,19 @@ struct ngx_http_ticket_entry_s {
 
 
 /*
- * Asks.  NGX_OK: the handler will be called exactly once, never from inside
- * this call, unless ..._forget() comes before.  NGX_DECLINED: no connection;
- * NGX_BUSY: too much is under way; then the handler is not called.
+ * Asks; nothing is done after `deadline` (ngx_http_ticket_usec(); 0: timeout=
+ * from now on), and the answer is UNAVAILABLE then.  NGX_OK: the handler will
+ * be called exactly once, never from inside this call, unless ..._forget()
+ * comes before.  NGX_DECLINED: no connection; NGX_BUSY: too much is under way;
+ * then the handler is not called.
  */
 ngx_int_t ngx_http_ticket_entry_start(ngx_http_ticket_main_conf_t *tmcf,
     ngx_http_ticket_redis_conf_t *conf, ngx_str_t *room, ngx_str_t *user,
-    ngx_uint_t join, ngx_http_ticket_place_t *place,
+    ngx_uint_t join, ngx_http_ticket_place_t *place, uint64_t deadline,
     ngx_http_ticket_entry_pt handler, void *data,
     ngx_http_ticket_entry_t **started);
 
-/* nobody waits any more; what was sent is done all the same */
+/* nobody waits any more; what was sent is done all the same, if in time */
 void ngx_http_ticket_entry_forget(ngx_http_ticket_entry_t *entry);
 
 /* whether anything has been sent: if not, giving up changes nothing */

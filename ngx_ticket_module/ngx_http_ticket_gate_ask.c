@@ -44,7 +44,7 @@ ngx_http_ticket_gate_ask(ngx_http_ticket_ctx_t *ctx)
 
         rc = ngx_http_ticket_entry_start(ctx->tmcf, ctx->tlcf->redis,
                                          &ctx->room, &ctx->user, 1,
-                                         &gate->place,
+                                         &gate->place, ctx->deadline,
                                          ngx_http_ticket_gate_entered, ctx,
                                          &entry);
     }

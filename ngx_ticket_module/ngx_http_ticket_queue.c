@@ -60,7 +60,8 @@ ngx_http_ticket_queue_enter(ngx_http_ticket_ctx_t *ctx)
     rc = ngx_http_ticket_entry_start(ctx->tmcf, ctx->tlcf->redis, &ctx->room,
                                      &ctx->user,
                                      ctx->request->method == NGX_HTTP_POST,
-                                     place, ngx_http_ticket_queue_entered, ctx,
+                                     place, ctx->deadline,
+                                     ngx_http_ticket_queue_entered, ctx,
                                      &entry);
     if (rc != NGX_OK) {
         ngx_http_ticket_call_refused(ctx, rc);
@@ -236,11 +237,20 @@ ngx_http_ticket_queue_answer_closed(ngx_http_ticket_ctx_t *ctx,
 static void
 ngx_http_ticket_queue_leave(ngx_http_ticket_ctx_t *ctx)
 {
+    int64_t                  not_after;
     ngx_http_ticket_call_t  *call;
 
     if (ngx_http_ticket_call_begin(ctx, ngx_http_ticket_queue_leave)
         != NGX_OK)
     {
+        return;
+    }
+
+    not_after = ngx_http_ticket_redis_clock(ctx->tlcf->redis->redis,
+                                            ngx_http_ticket_usec(),
+                                            ctx->deadline);
+    if (not_after <= 0) {
+        ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
         return;
     }
 
@@ -252,6 +262,7 @@ ngx_http_ticket_queue_leave(ngx_http_ticket_ctx_t *ctx)
     }
 
     ngx_http_ticket_call_str(call, (char *) ctx->user.data, ctx->user.len);
+    ngx_http_ticket_call_int(call, not_after);
 
     ngx_http_ticket_call_wait(ctx, call, NGX_HTTP_TICKET_SCRIPT_queue_leave);
 }

@@ -184,10 +184,22 @@ ngx_http_ticket_queue_admin_named(ngx_http_ticket_call_t *call)
 static void
 ngx_http_ticket_queue_admin_define(ngx_http_ticket_ctx_t *ctx)
 {
+    int64_t                        not_after;
     ngx_int_t                      rc;
     ngx_http_ticket_call_t        *call;
     ngx_http_ticket_change_t      *change;
+    ngx_http_ticket_redis_t       *redis;
     ngx_http_ticket_redis_info_t  *info;
+
+    redis = ctx->tlcf->redis->redis;
+    info = ngx_http_ticket_redis_info(redis);
+    not_after = ngx_http_ticket_redis_clock(redis, ngx_http_ticket_usec(),
+                                            ctx->deadline);
+
+    if (not_after <= 0) {
+        ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
+        return;
+    }
 
     change = ngx_calloc(sizeof(ngx_http_ticket_change_t), ngx_cycle->log);
     if (change == NULL) {
@@ -211,8 +223,6 @@ ngx_http_ticket_queue_admin_define(ngx_http_ticket_ctx_t *ctx)
 
     call->drop = ngx_http_ticket_queue_admin_drop;
 
-    info = ngx_http_ticket_redis_info(ctx->tlcf->redis->redis);
-
     ngx_http_ticket_call_str(call, (char *) change->who.data,
                              change->who.len);
     ngx_http_ticket_call_int(call, ctx->request->method == NGX_HTTP_PUT);
@@ -231,6 +241,7 @@ ngx_http_ticket_queue_admin_define(ngx_http_ticket_ctx_t *ctx)
     /* an origin has only what the persister restores */
 
     ngx_http_ticket_call_literal(call, "");
+    ngx_http_ticket_call_int(call, not_after);
 
     rc = ngx_http_ticket_call_send(call, NGX_HTTP_TICKET_SCRIPT_queue_define);
 

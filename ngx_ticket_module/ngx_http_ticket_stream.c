@@ -69,6 +69,7 @@ ngx_http_ticket_action_queue_events(ngx_http_ticket_ctx_t *ctx)
 
     rc = ngx_http_ticket_entry_start(ctx->tmcf, ctx->tlcf->redis, &ctx->room,
                                      &ctx->user, 0, &stream->place,
+                                     ctx->deadline,
                                      ngx_http_ticket_stream_opened, stream,
                                      &stream->entry);
     if (rc != NGX_OK) {

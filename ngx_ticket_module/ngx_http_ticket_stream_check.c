@@ -141,7 +141,7 @@ ngx_http_ticket_stream_checks(ngx_http_ticket_room_t *room)
 
         rc = ngx_http_ticket_entry_start(ctx->tmcf, ctx->tlcf->redis,
                                          &ctx->room, &ctx->user, 0,
-                                         &stream->place,
+                                         &stream->place, 0,
                                          ngx_http_ticket_stream_checked,
                                          stream, &stream->entry);
         if (rc != NGX_OK) {

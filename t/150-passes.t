@@ -255,7 +255,7 @@ subtest 'a pass that is over, used or given back buys nothing' => sub {
     is(book($second, 'cat'), '201 booking', 'the second is');
 
     my $given = admitted('dan');
-    redis('EVAL', TicketTest::script('queue_leave'), 3, room_keys('concert'), 'concert', 'dan');
+    redis('EVAL', TicketTest::script('queue_leave'), 3, room_keys('concert'), 'concert', 'dan', '');
     is(book($given, 'dan'), '403 pass_used', 'given back');
 
     is(left('concert'), 99, 'one is sold');

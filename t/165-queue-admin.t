@@ -18,10 +18,13 @@ my ($nginx, $second) = (TicketNginx->new,
     TicketNginx->new(root => "$Test::Nginx::Util::ServRoot-second", workers => 3));
 
 
+(my $config = $HttpConfig) =~ s/timeout=5s/timeout=1s/;
+
+
 sub http_block {
     my $listen = shift;
     return <<"EOC";
-$HttpConfig
+$config
 ticket_pass_keys keys;
 ticket_queue_tick 100ms;
 server {
@@ -277,6 +280,24 @@ subtest 'whoever it was' => sub {
     is((ask('PUT /admin/queues/shop', '{"capacity":2}', user => 'a b'))[1]{changed_by}, '127.0.0.1',
        'a name that is none');
     unlike($nginx->log, qr/was changed by a b/, 'is not logged');
+};
+
+
+subtest 'no answer in time: nothing is done afterwards' => sub {
+    fresh();
+    ask('PUT /admin/queues/shop', '{"capacity":1}');
+    ask('POST /queues/shop', undef, user => $_) for qw(ann bob);
+    my $room = sub { join ' ', map { room_value('shop', $_) } qw(state capacity changed_by changed_at) };
+    my $before = $room->();
+    TicketRedis::pause();
+    is(ask('PATCH /admin/queues/shop', '{"capacity":2}'), '504 outcome_unknown', 'PATCH: nobody knows');
+    is(ask('DELETE /admin/queues/shop'), '504 outcome_unknown', 'DELETE');
+    is(ask('PUT /admin/queues/new', '{"capacity":2}'), '504 outcome_unknown', 'PUT');
+    TicketRedis::go_on();
+    ok(wait_for(20, sub { ask('GET /admin/queues/new') eq '404 unknown_queue' }), 'no room is made');
+    is($room->(), $before, 'none is changed');
+    is(redis('ZCARD', (room_keys('shop'))[1]), 1, 'nor lost its line');
+    is(ask('PATCH /admin/queues/shop', '{"capacity":2}'), '200', 'and then it is');
 };
 
 

@@ -129,12 +129,13 @@ room_define(struct rds *rds, const struct room *room)
         ROOM_TICKETS, ROOM_MAX_LAG, ROOM_OPENS_AT, ROOM_DRAW, ROOM_SEED,
         ROOM_DRAW_HASH, ROOM_ORIGIN, ROOM_DRAWN, ROOM_CHANGED_AT
     };
-    enum { KEYS = 3, HEAD = KEYS + 4, ORDER = sizeof order / sizeof order[0] };
+    enum { KEYS = 3, HEAD = KEYS + 4, ORDER = sizeof order / sizeof order[0],
+        ARGC = HEAD + ORDER + 1 };
     char keys[KEYS][KEY_MAX];
     ticket_slice_t who = room->field[ROOM_CHANGED_BY];
-    const char *argv[HEAD + ORDER] = { keys[0], keys[1], keys[2],
+    const char *argv[ARGC] = { keys[0], keys[1], keys[2],
         room->name.data, who.data, "1", "" };
-    size_t lens[HEAD + ORDER] = { key(keys[0], "queue:room:", room->name),
+    size_t lens[ARGC] = { key(keys[0], "queue:room:", room->name),
         key(keys[1], "queue:", room->name),
         key(keys[2], "queue:pass:z:", room->name), room->name.len, who.len, 1,
         0 };
@@ -143,7 +144,8 @@ room_define(struct rds *rds, const struct room *room)
         argv[HEAD + i] = room->field[order[i]].data;
         lens[HEAD + i] = room->field[order[i]].len;
     }
-    return rds_eval(rds, RDS_QUEUE_DEFINE, KEYS, HEAD + ORDER, argv, lens);
+    argv[ARGC - 1] = "";               /* a loss has no deadline */
+    return rds_eval(rds, RDS_QUEUE_DEFINE, KEYS, ARGC, argv, lens);
 }
 
 bool

@@ -132,7 +132,7 @@ def define(redis, room, **values):
                   if b":" in line)[b"master_replid"]
     redis("SADD", "queues", room)
     reply = redis("EVAL", script("queue_define"), 3, *room_keys(room), room, "test", 1, replid,
-                  *(values.get(name, "") for name in names))
+                  *(values.get(name, "") for name in names), "")
     if reply[0] not in (0, 5):
         raise RuntimeError(f"queue_define {room}: {reply}")
 

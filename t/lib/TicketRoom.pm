@@ -80,7 +80,7 @@ sub room {
     my $r = redis('EVAL', TicketTest::script('queue_define'), 3,
         room_keys($S), $S, 'test', 1, replid(),
         @d{qw(capacity rate share pass_ttl state tickets max_lag opens_at draw
-              seed draw_hash origin)});
+              seed draw_hash origin)}, '');
     die "queue_define: " . (ref $r ? join(' ', @$r) : $r) . "\n"
         unless ref $r && ($r->[0] == 0 || $r->[0] == 5);
 }
@@ -95,7 +95,7 @@ sub restore {
     my $r = redis('EVAL', TicketTest::script('queue_define'), 3,
         room_keys($S), $S, 'keeper', 1, replid(),
         @was{qw(capacity rate share pass_ttl state tickets max_lag opens_at
-                draw seed draw_hash origin drawn)}, $was{changed_at} // '');
+                draw seed draw_hash origin drawn)}, $was{changed_at} // '', '');
     die "queue_define: " . (ref $r ? join(' ', @$r) : $r) . "\n"
         unless ref $r && $r->[0] == 5;
 }
@@ -114,7 +114,7 @@ sub admit {
     my $tickets = room_value($S, 'tickets');
     my @keys = room_keys($S, split ' ', $tickets);
     my $r = redis('EVAL', TicketTest::script('queue_enter'), scalar @keys,
-        @keys, $S, $tickets, $user, 1, 0, 0);
+        @keys, $S, $tickets, $user, 1, 0, 0, '');
     die "queue_enter: " . (ref $r ? join(' ', @$r) : $r) . "\n"
         unless ref $r && $r->[0] == 6;
     return $r->[2];

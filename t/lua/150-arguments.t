@@ -29,11 +29,11 @@ documented = {
     "claim": ([K], [t.name, "token"]),
     "open": (t.open_keys(2), [t.name, "token", replid, 2, 0, 0, 9, 1, 1,
                               "open", "", ""]),
-    "queue_enter": (guards, [q.name, t.name, "ann", 1, 0, 0]),
+    "queue_enter": (guards, [q.name, t.name, "ann", 1, 0, 0, FOREVER]),
     "queue_advance": (guards, [q.name, t.name, 0]),
-    "queue_leave": (q.keys, [q.name, "ann"]),
+    "queue_leave": (q.keys, [q.name, "ann", FOREVER]),
     "queue_room": (q.keys, [q.name]),
-    "queue_define": (q.keys, [q.name, "joe", 0, replid, *[""] * 12]),
+    "queue_define": (q.keys, [q.name, "joe", 0, replid, *[""] * 12, FOREVER]),
     "selftest": (scratch, ["nonce"]),
 }
 for name, (keys, args) in documented.items():
@@ -83,13 +83,16 @@ refuses("book", keys[:4], [t.name, 1, 0, "0", 1, *command],
 refuses("book", keys, [t.name, 1, 0, "0", 2, *command], "book: another n")
 tap.eq(redis.script("book", keys, [t.name, 1, 0, "0", 1, *command])[0], 0,
        "book: what is documented")
-for args in (["", 1, 0, 0], ["x", 2, 0, 0], ["x", "", 0, 0], ["x", 1, "", 0],
-             ["x", 1, "y", 0], ["x", 1, 0, ""], ["x", 1, 0, "y"], ["x", 1, 0]):
+for args in (["", 1, 0, 0, 0], ["x", 2, 0, 0, 0], ["x", "", 0, 0, 0],
+             ["x", 1, "", 0, 0], ["x", 1, "y", 0, 0], ["x", 1, 0, "", 0],
+             ["x", 1, 0, "y", 0], ["x", 1, 0, 0, "y"], ["x", 1, 0, 0]):
     refuses("queue_enter", guards, [q.name, t.name, *args],
             "queue_enter: %r" % args)
-for more in (["x"], ["x", 5, 6], [5], [5, 6], [5, "x", 6], [5, 6, "x"],
-             [5, 6, 7, 8]):
+refuses("queue_leave", q.keys, [q.name, "x", "y"], "queue_leave: 'y'")
+for more in ([""], ["x", ""], ["x", 5, 6, ""], [5, ""], [5, 6, ""],
+             [5, "x", 6, ""], [5, 6, "x", ""], [5, 6, 7, 8, ""], [5, 6, 7],
+             ["", "x"], [5, 6, 7, "x"]):
     refuses("queue_define", q.keys,
             [q.name, "joe", 1, replid, *[""] * 11, *more],
-            "queue_define: %r as origin, drawn and changed_at" % more)
+            "queue_define: origin, drawn, changed_at, not_after %r" % more)
 tap.done()

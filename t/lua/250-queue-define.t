@@ -61,23 +61,23 @@ for name, values in {
         given = {n: "" for n in DEFINITION}
         given[name] = value
         error = redis.script_error("queue_define", q.keys, [
-            "gig", "joe", 1, replid, *given.values(), "", "", ""])
+            "gig", "joe", 1, replid, *given.values(), "", "", "", ""])
         tap.ok(error and "wrong " + name in error,
                "%s %r is refused" % (name, value))
 for seed, draw_hash in (("a b", "0" * 64), ("abc", ""), ("abc", "0" * 63),
                         ("", "0" * 64), ("abc", "x" * 64)):
     error = redis.script_error("queue_define", q.keys, [
-        "gig", "joe", 1, replid, *[""] * 9, seed, draw_hash, ""])
+        "gig", "joe", 1, replid, *[""] * 9, seed, draw_hash, "", ""])
     tap.ok(error and "wrong seed" in error, "seed %r %r" % (seed, draw_hash))
 error = redis.script_error("queue_define", q.keys, [
-    "gig", "joe", 1, replid, *[""] * 7, 99, 1, "", "", ""])
+    "gig", "joe", 1, replid, *[""] * 7, 99, 1, "", "", "", ""])
 tap.ok(error and "wrong seed" in error, "a draw without a seed")
 new = Room(redis, "new")
 error = redis.script_error("queue_define", new.keys, [
-    "new", "joe", 1, replid, *[""] * 9, "", "", ""])
+    "new", "joe", 1, replid, *[""] * 9, "", "", "", ""])
 tap.ok(error and "wrong capacity" in error, "no room without a capacity")
 error = redis.script_error("queue_define", new.keys, [
-    "new", "joe", 1, replid, 5, "", "", "", "deleted", *[""] * 4, "", "", ""])
+    "new", "joe", 1, replid, 5, "", "", "", "deleted", *[""] * 8])
 tap.ok(error and "wrong state" in error, "none is made to be deleted")
 tap.eq(redis.dump(), before, "nothing of that was written")
 tap.eq(q.define(tickets=most)[1]["tickets"], most, "16 tickets may be guarded")

@@ -72,6 +72,29 @@ tap.eq(q.status("f")[0], "WAITING", "who only asks is answered")
 redis("CONFIG", "SET", "min-replicas-to-write", "0")
 tap.eq(redis.dump(), before, "nothing was written")
 
+# past not_after
+before = redis.dump()
+past = q.now - 1
+for reply in (q.enter("new", not_after=past), empty.enter("new", not_after=1),
+              empty.enter("new", join=0, not_after=past,
+                          place=int(empty.hash("number")) + 9),
+              q.enter("e", not_after=past), q.leave("e", not_after=past),
+              q.leave("f", not_after=past), q.leave("new", not_after=past),
+              q.define(capacity=9, not_after=past),
+              q.define(state="deleted", not_after=past),
+              Room(redis, "other").define(capacity=3, not_after=past)):
+    tap.eq(reply, ["LATE"], "too late")
+tap.eq(redis.dump(), before, "... and nothing was done")
+tap.eq((Room(redis, "other").enter("new", not_after=1)[0],
+        Room(redis, "other").leave("new", not_after=1)[0]),
+       ("UNKNOWN_QUEUE",) * 2, "a room that is not there is not there")
+soon = q.now + 60000
+for i, last in enumerate((soon, 0, "")):
+    user = "late%d" % i
+    tap.eq((q.enter(user, not_after=last)[0], q.leave(user, not_after=last),
+            q.define(capacity=2, not_after=last)[0]),
+           ("WAITING", ["LEFT", 1], "OK"), "with not_after %r" % last)
+
 # every right that an edge may lack: the first write is what is refused
 for right, run in (("zadd", lambda q: q.enter("new")),
                    ("zadd", lambda q: q.advance()),

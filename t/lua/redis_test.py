@@ -396,8 +396,9 @@ class Room:
         self.now = reply[1]
         return [CODES[reply[0]], *reply[2:]]
 
-    def enter(self, user, join=1, place=0, since=FOREVER):
-        return self.call("queue_enter", [user, join, place, since], True)
+    def enter(self, user, join=1, place=0, since=FOREVER, not_after=""):
+        return self.call("queue_enter", [user, join, place, since, not_after],
+                         True)
 
     def status(self, user, place=0, since=FOREVER):
         return self.enter(user, 0, place, since)
@@ -409,11 +410,12 @@ class Room:
             return reply
         return dict(zip(PICTURE, reply[1:], strict=True))
 
-    def leave(self, user):
-        return self.call("queue_leave", [user])
+    def leave(self, user, not_after=""):
+        return self.call("queue_leave", [user, not_after])
 
     def define(self, who="admin", create=1, catalogue=None, seed="",
-               draw_hash=None, origin="", drawn=0, changed_at="", **values):
+               draw_hash=None, origin="", drawn=0, changed_at="",
+               not_after="", **values):
         """the pairs as a dict after the code, or the reply that has none"""
         if catalogue is None:
             catalogue = self.redis.replid()
@@ -423,7 +425,8 @@ class Room:
         assert not values, values
         args = [who, create, catalogue, *given, seed, draw_hash, origin]
         return self.named(self.call("queue_define",
-                                    args + [drawn, changed_at] * (origin != "")))
+                                    args + [drawn, changed_at] * (origin != "")
+                                    + [not_after]))
 
     def make(self, capacity=1, **values):
         """defined, with its tickets; itself"""

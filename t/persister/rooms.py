@@ -22,7 +22,7 @@ class Rooms(Office):
         self.redis("SADD", "queues", name)
         reply = self.call("queue_define", self.room_keys(name), name, who, create,
                           self.redis("GET", "catalogue") or self.redis.replid(),
-                          *(fields.get(field, "") for field in FIELDS), "")
+                          *(fields.get(field, "") for field in FIELDS), "", "")
         return NAMES[reply[0]], pairs(reply[2:])
 
     def room_hash(self, name):
@@ -30,7 +30,7 @@ class Rooms(Office):
 
     def enter(self, name, user, place=0, tickets="", join=1):
         reply = self.call("queue_enter", self.room_keys(name) + [key(t) for t in tickets.split()], name, tickets, user,
-                          join, place, LATER)
+                          join, place, LATER, "")
         return [NAMES[reply[0]], *reply[2:]]
 
     def advance(self, name, tickets=""):
