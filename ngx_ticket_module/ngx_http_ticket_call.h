@@ -112,6 +112,12 @@ ngx_http_ticket_ctx_t *ngx_http_ticket_call_resume(
 void ngx_http_ticket_call_refused(ngx_http_ticket_ctx_t *ctx, ngx_int_t rc);
 
 
+/* Adds a name to a set, and goes on with `next` (the request is entered) or
+ * answers.  In a call of its own, and before what it names is defined: a name
+ * of nothing is harmless. */
+void ngx_http_ticket_admin_name(ngx_http_ticket_ctx_t *ctx, const char *set,
+    ngx_str_t *name, ngx_http_ticket_action_pt next);
+
 /* where a list is to go on, and how long its page is */
 void ngx_http_ticket_list_cursor(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_call_t *call);

@@ -29,8 +29,6 @@ typedef struct {
 
 static void ngx_http_ticket_queue_admin_get(ngx_http_ticket_ctx_t *ctx);
 static void ngx_http_ticket_queue_admin_got(ngx_http_ticket_call_t *call);
-static void ngx_http_ticket_queue_admin_name(ngx_http_ticket_ctx_t *ctx);
-static void ngx_http_ticket_queue_admin_named(ngx_http_ticket_call_t *call);
 static void ngx_http_ticket_queue_admin_define(ngx_http_ticket_ctx_t *ctx);
 static void ngx_http_ticket_queue_admin_who(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_change_t *change);
@@ -65,7 +63,8 @@ ngx_http_ticket_action_queue_admin(ngx_http_ticket_ctx_t *ctx)
                                  wrong);
 
         } else if (ctx->request->method == NGX_HTTP_PUT) {
-            ngx_http_ticket_queue_admin_name(ctx);
+            ngx_http_ticket_admin_name(ctx, "queues", &ctx->room,
+                                       ngx_http_ticket_queue_admin_define);
 
         } else {
             ngx_http_ticket_queue_admin_define(ctx);
@@ -120,59 +119,6 @@ ngx_http_ticket_queue_admin_got(ngx_http_ticket_call_t *call)
 
         ngx_http_ticket_answer(ctx, NGX_HTTP_TICKET_RESULT_FOUND,
                                &ngx_http_ticket_type_json, &text);
-    } else {
-        ngx_http_ticket_fail(ctx, call->result, NULL);
-    }
-
-    ngx_http_ticket_leave(c);
-}
-
-
-/* the name first and in a call of its own: one without a room is harmless */
-
-static void
-ngx_http_ticket_queue_admin_name(ngx_http_ticket_ctx_t *ctx)
-{
-    ngx_http_ticket_call_t  *call;
-
-    call = ngx_http_ticket_call_create(ctx->tmcf, ctx->tlcf->redis,
-                                       &ctx->room,
-                                       ngx_http_ticket_queue_admin_named, ctx);
-    if (call == NULL) {
-        ngx_http_ticket_call_refused(ctx, NGX_ERROR);
-        return;
-    }
-
-    ngx_http_ticket_call_literal(call, "SADD");
-    ngx_http_ticket_call_literal(call, "queues");
-    ngx_http_ticket_call_str(call, (char *) call->ticket.data,
-                             call->ticket.len);
-
-    /* it may be older than a FLUSHALL; here before the definition leaves */
-
-    if (ngx_http_ticket_redis_ready(ctx->tlcf->redis->redis)) {
-        (void) ngx_http_ticket_redis_catalogue(ctx->tlcf->redis->redis);
-    }
-
-    ngx_http_ticket_call_wait(ctx, call, NGX_HTTP_TICKET_SCRIPTS);
-}
-
-
-static void
-ngx_http_ticket_queue_admin_named(ngx_http_ticket_call_t *call)
-{
-    ngx_connection_t       *c;
-    ngx_http_ticket_ctx_t  *ctx;
-
-    ctx = ngx_http_ticket_call_resume(call, &c);
-
-    if (ctx == NULL) {
-        return;
-    }
-
-    if (call->result == NGX_HTTP_TICKET_RESULT_NONE) {
-        ngx_http_ticket_queue_admin_define(ctx);
-
     } else {
         ngx_http_ticket_fail(ctx, call->result, NULL);
     }
