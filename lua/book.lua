@@ -16,7 +16,7 @@
 --       {TORN, message} {NOT_DONE}; or {RECOVERING, now, exists}
 --       {UNKNOWN_TICKET, now, replid} {WRONG_LANES, now, lanes} for all of it
 -- Errors wrong arguments; K is no hash
--- Uses  prelude_batch.lua
+-- Uses  prelude_pass.lua
 local max_backlog, per_user = tonumber(ARGV[3]), tonumber(hash[6])
 local opens_at, closes_at = tonumber(hash[7]), tonumber(hash[8])
 local shut

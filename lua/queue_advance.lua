@@ -15,7 +15,7 @@
 --       {UNKNOWN_QUEUE, now, replid} (replid '': it is deleted)
 --       {REFUSED, now, message}: nobody was let in
 -- Errors wrong arguments; a key of the wrong type
--- Uses  prelude_queue.lua
+-- Uses  prelude_admit.lua
 if #ARGV ~= 3 then return redis.error_reply('ERR wrong arguments') end
 local most, window = 1000, 10000        -- in one call; of the pace, ms
 

@@ -12,7 +12,7 @@
 --       {UNKNOWN_QUEUE, now, replid} ('': deleted)
 --       {LATE, now} {REFUSED, now, message}: nothing was done
 -- Errors wrong arguments; a key of the wrong type
--- Uses  prelude_queue.lua
+-- Uses  prelude_admit.lua
 local user, join = ARGV[3], ARGV[4]
 local place, since = tonumber(ARGV[5]), tonumber(ARGV[6])
 local not_after = ARGV[7] == '' and 0 or tonumber(ARGV[7])

@@ -102,6 +102,10 @@ with tempfile.TemporaryDirectory() as folder:
     refuses("", b"empty", "an empty file")
     refuses("-- Uses  prelude_no.lua\nreturn 1\n", b"prelude_no.lua",
             "a prelude that is not there")
+    with open(copy + "/prelude_self.lua", "w") as file:
+        file.write("-- Uses  prelude_self.lua\nlocal a\n")
+    refuses("-- Uses  prelude_self.lua\nreturn 1\n", b"uses itself",
+            "a prelude that uses itself")
     with open(copy + "/book.lua", "w") as file:
         file.write("-- a */ b ??/ c\nreturn {OK, 'OK -- \\'SOLD_OUT\\'', "
                    "\"CLOSED ??/ \\\\\"} -- PAUSED\n")
