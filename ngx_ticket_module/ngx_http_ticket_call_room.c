@@ -79,19 +79,17 @@ ngx_http_ticket_call_room(ngx_http_ticket_main_conf_t *tmcf,
 static void
 ngx_http_ticket_call_tickets(ngx_http_ticket_call_t *call, ngx_str_t *tickets)
 {
-    u_char      *p, *last, *space;
-    ngx_str_t    name;
+    u_char      *p;
+    ngx_str_t    rest, name;
     ngx_uint_t   i;
 
-    name.data = tickets->data;
-    last = tickets->data + tickets->len;
+    rest = *tickets;
 
-    for (i = 0; name.data < last && i < NGX_HTTP_TICKET_CALL_ROOM; i++) {
+    for (i = 0; i < NGX_HTTP_TICKET_CALL_ROOM; i++) {
 
-        space = ngx_strlchr(name.data, last, ' ');
-        name.len = (space ? space : last) - name.data;
-
-        if (name.len > TICKET_ID_MAX) {
+        if (ngx_http_ticket_next_name(&rest, &name) != NGX_OK
+            || name.len > TICKET_ID_MAX)
+        {
             break;
         }
 
@@ -100,7 +98,5 @@ ngx_http_ticket_call_tickets(ngx_http_ticket_call_t *call, ngx_str_t *tickets)
         call->nkeys++;
 
         ngx_http_ticket_call_str(call, (char *) p, call->pos - p);
-
-        name.data += name.len + 1;
     }
 }

@@ -55,3 +55,28 @@ ngx_http_ticket_room_key(u_char *p, const char *kind, ngx_str_t *room)
 
     return p;
 }
+
+
+ngx_int_t
+ngx_http_ticket_next_name(ngx_str_t *rest, ngx_str_t *name)
+{
+    size_t   taken;
+    u_char  *last, *space;
+
+    if (rest->len == 0) {
+        return NGX_DONE;
+    }
+
+    last = rest->data + rest->len;
+    space = ngx_strlchr(rest->data, last, ' ');
+
+    name->data = rest->data;
+    name->len = (space ? space : last) - rest->data;
+
+    taken = name->len + (space ? 1 : 0);
+
+    rest->data += taken;
+    rest->len -= taken;
+
+    return NGX_OK;
+}

@@ -23,6 +23,10 @@ u_char *ngx_http_ticket_key(u_char *p, ngx_str_t *ticket, const char *suffix,
 /* the hash tag of a ticket, which is the name of its room: T, or the group */
 void ngx_http_ticket_tag(ngx_str_t *ticket, ngx_str_t *tag);
 
+/* The next of the names in *rest, which are separated by one space; *rest is
+ * what follows.  NGX_DONE: there was none left. */
+ngx_int_t ngx_http_ticket_next_name(ngx_str_t *rest, ngx_str_t *name);
+
 /* kinds of keys of a room: its hash, its line, its live passes */
 #define NGX_HTTP_TICKET_KEY_ROOM     "queue:room:"
 #define NGX_HTTP_TICKET_KEY_LINE     "queue:"

@@ -58,16 +58,12 @@ ngx_http_ticket_queue_define_check(ngx_http_ticket_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_ticket_queue_define_own(ngx_str_t *room, ticket_slice_t *names)
 {
-    u_char     *last, *space;
-    ngx_str_t   name, tag;
+    ngx_str_t  rest, name, tag;
 
-    name.data = (u_char *) names->data;
-    last = name.data + names->len;
+    rest.data = (u_char *) names->data;
+    rest.len = names->len;
 
-    while (names->len && name.data < last) {
-        space = ngx_strlchr(name.data, last, ' ');
-        name.len = (space ? space : last) - name.data;
-
+    while (ngx_http_ticket_next_name(&rest, &name) == NGX_OK) {
         ngx_http_ticket_tag(&name, &tag);
 
         if (tag.len != room->len
@@ -75,8 +71,6 @@ ngx_http_ticket_queue_define_own(ngx_str_t *room, ticket_slice_t *names)
         {
             return 0;
         }
-
-        name.data += name.len + 1;
     }
 
     return 1;

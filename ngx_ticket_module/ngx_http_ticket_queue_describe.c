@@ -5,6 +5,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_http_ticket_keys.h"
 #include "ngx_http_ticket_queue_admin.h"
 
 
@@ -135,23 +136,14 @@ ngx_http_ticket_queue_pair_text(ngx_http_ticket_text_t *text, const char *key,
 static void
 ngx_http_ticket_queue_names(ngx_http_ticket_text_t *text, redisReply *reply)
 {
-    u_char     *space, *last;
-    ngx_str_t   names, name;
+    ngx_str_t  names, name;
 
     ngx_http_ticket_queue_pair(reply, "tickets", &names);
 
     ngx_http_ticket_json_open(text, "tickets", '[');
 
-    name.data = names.data;
-    last = names.data + names.len;
-
-    while (names.len && name.data < last) {
-        space = ngx_strlchr(name.data, last, ' ');
-        name.len = (space ? space : last) - name.data;
-
+    while (ngx_http_ticket_next_name(&names, &name) == NGX_OK) {
         ngx_http_ticket_json_str(text, NULL, &name);
-
-        name.data += name.len + 1;
     }
 
     ngx_http_ticket_json_close(text, ']');
