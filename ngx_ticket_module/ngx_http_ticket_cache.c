@@ -308,13 +308,9 @@ ngx_http_ticket_flight_done(ngx_http_ticket_call_t *call)
         q = ngx_queue_head(&flight->waiters);
         ctx = ngx_queue_data(q, ngx_http_ticket_ctx_t, queue);
 
-        c = ngx_http_ticket_enter(ctx);
-
         ngx_http_ticket_flight_detach(ctx);
-        ngx_http_ticket_detached(ctx);
 
-        ctx->rtt = ngx_http_ticket_usec() - call->sent;
-        ctx->has_rtt = 1;
+        c = ngx_http_ticket_resume(ctx, call->sent);
 
         if (call->result == NGX_HTTP_TICKET_RESULT_NONE) {
             ngx_http_ticket_cache_answer(ctx, &status);

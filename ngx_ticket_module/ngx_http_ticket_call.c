@@ -244,12 +244,7 @@ ngx_http_ticket_call_resume(ngx_http_ticket_call_t *call,
         return NULL;
     }
 
-    *c = ngx_http_ticket_enter(ctx);
-
-    ngx_http_ticket_detached(ctx);
-
-    ctx->rtt = ngx_http_ticket_usec() - call->sent;
-    ctx->has_rtt = 1;
+    *c = ngx_http_ticket_resume(ctx, call->sent);
 
     return ctx;
 }

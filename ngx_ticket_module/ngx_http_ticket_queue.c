@@ -90,12 +90,7 @@ ngx_http_ticket_queue_entered(void *data, ngx_http_ticket_entry_t *entry)
 
     ngx_connection_t  *c;
 
-    c = ngx_http_ticket_enter(ctx);
-
-    ngx_http_ticket_detached(ctx);
-
-    ctx->rtt = ngx_http_ticket_usec() - entry->started;
-    ctx->has_rtt = 1;
+    c = ngx_http_ticket_resume(ctx, entry->started);
 
     switch (entry->result) {
 

@@ -333,6 +333,22 @@ ngx_http_ticket_enter(ngx_http_ticket_ctx_t *ctx)
 }
 
 
+ngx_connection_t *
+ngx_http_ticket_resume(ngx_http_ticket_ctx_t *ctx, uint64_t asked)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_http_ticket_enter(ctx);
+
+    ngx_http_ticket_detached(ctx);
+
+    ctx->rtt = ngx_http_ticket_usec() - asked;
+    ctx->has_rtt = 1;
+
+    return c;
+}
+
+
 void
 ngx_http_ticket_leave(ngx_connection_t *c)
 {

@@ -114,6 +114,11 @@ void ngx_http_ticket_detached(ngx_http_ticket_ctx_t *ctx);
 
 /* around whatever an event that is not the client's does to a request */
 ngx_connection_t *ngx_http_ticket_enter(ngx_http_ticket_ctx_t *ctx);
+
+/* the same when what was waited for has been answered; asked: when it began,
+ * ngx_http_ticket_usec() */
+ngx_connection_t *ngx_http_ticket_resume(ngx_http_ticket_ctx_t *ctx,
+    uint64_t asked);
 void ngx_http_ticket_leave(ngx_connection_t *c);
 
 /* counts a result once and observes how long it took */

@@ -94,13 +94,9 @@ ngx_http_ticket_stream_opened(void *data, ngx_http_ticket_entry_t *entry)
     ngx_http_ticket_ctx_t  *ctx;
 
     ctx = stream->ctx;
-    c = ngx_http_ticket_enter(ctx);
+    c = ngx_http_ticket_resume(ctx, entry->started);
 
     stream->entry = NULL;
-    ngx_http_ticket_detached(ctx);
-
-    ctx->rtt = ngx_http_ticket_usec() - entry->started;
-    ctx->has_rtt = 1;
 
     if (entry->result == NGX_HTTP_TICKET_RESULT_WAITING
         || entry->result == NGX_HTTP_TICKET_RESULT_ADMITTED)
