@@ -153,17 +153,12 @@ ngx_http_ticket_admin_define(ngx_http_ticket_ctx_t *ctx)
     int64_t                        not_after;
     ngx_uint_t                     create;
     ngx_http_ticket_call_t        *call;
-    ngx_http_ticket_redis_t       *redis;
     ngx_http_ticket_redis_info_t  *info;
 
-    redis = ctx->tlcf->redis->redis;
-    info = ngx_http_ticket_redis_info(redis);
-    not_after = ngx_http_ticket_redis_clock(redis, ngx_http_ticket_usec(),
-                                            ctx->deadline);
+    info = ngx_http_ticket_redis_info(ctx->tlcf->redis->redis);
     create = (ctx->request->method == NGX_HTTP_PUT);
 
-    if (not_after <= 0) {
-        ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
+    if (ngx_http_ticket_call_not_after(ctx, &not_after) != NGX_OK) {
         return;
     }
 
@@ -253,11 +248,7 @@ ngx_http_ticket_admin_delete(ngx_http_ticket_ctx_t *ctx)
     int64_t                  not_after;
     ngx_http_ticket_call_t  *call;
 
-    not_after = ngx_http_ticket_redis_clock(ctx->tlcf->redis->redis,
-                                            ngx_http_ticket_usec(),
-                                            ctx->deadline);
-    if (not_after <= 0) {
-        ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
+    if (ngx_http_ticket_call_not_after(ctx, &not_after) != NGX_OK) {
         return;
     }
 

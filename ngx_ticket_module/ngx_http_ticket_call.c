@@ -250,6 +250,21 @@ ngx_http_ticket_call_resume(ngx_http_ticket_call_t *call,
 }
 
 
+ngx_int_t
+ngx_http_ticket_call_not_after(ngx_http_ticket_ctx_t *ctx, int64_t *ms)
+{
+    *ms = ngx_http_ticket_redis_clock(ctx->tlcf->redis->redis,
+                                      ngx_http_ticket_usec(), ctx->deadline);
+    if (*ms > 0) {
+        return NGX_OK;
+    }
+
+    ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
+
+    return NGX_DECLINED;
+}
+
+
 void
 ngx_http_ticket_call_refused(ngx_http_ticket_ctx_t *ctx, ngx_int_t rc)
 {

@@ -108,6 +108,11 @@ void ngx_http_ticket_call_detach(ngx_http_ticket_ctx_t *ctx);
 ngx_http_ticket_ctx_t *ngx_http_ticket_call_resume(
     ngx_http_ticket_call_t *call, ngx_connection_t **c);
 
+/* The moment after which a script shall do nothing for this request, ms on
+ * Redis' clock.  NGX_DECLINED: nobody knows, and the request is answered. */
+ngx_int_t ngx_http_ticket_call_not_after(ngx_http_ticket_ctx_t *ctx,
+    int64_t *ms);
+
 /* answers why a call could not be sent, or leaves it to ctx->away */
 void ngx_http_ticket_call_refused(ngx_http_ticket_ctx_t *ctx, ngx_int_t rc);
 

@@ -241,11 +241,7 @@ ngx_http_ticket_queue_leave(ngx_http_ticket_ctx_t *ctx)
         return;
     }
 
-    not_after = ngx_http_ticket_redis_clock(ctx->tlcf->redis->redis,
-                                            ngx_http_ticket_usec(),
-                                            ctx->deadline);
-    if (not_after <= 0) {
-        ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
+    if (ngx_http_ticket_call_not_after(ctx, &not_after) != NGX_OK) {
         return;
     }
 

@@ -134,16 +134,11 @@ ngx_http_ticket_queue_admin_define(ngx_http_ticket_ctx_t *ctx)
     ngx_int_t                      rc;
     ngx_http_ticket_call_t        *call;
     ngx_http_ticket_change_t      *change;
-    ngx_http_ticket_redis_t       *redis;
     ngx_http_ticket_redis_info_t  *info;
 
-    redis = ctx->tlcf->redis->redis;
-    info = ngx_http_ticket_redis_info(redis);
-    not_after = ngx_http_ticket_redis_clock(redis, ngx_http_ticket_usec(),
-                                            ctx->deadline);
+    info = ngx_http_ticket_redis_info(ctx->tlcf->redis->redis);
 
-    if (not_after <= 0) {
-        ngx_http_ticket_call_refused(ctx, NGX_DECLINED);
+    if (ngx_http_ticket_call_not_after(ctx, &not_after) != NGX_OK) {
         return;
     }
 
