@@ -436,15 +436,7 @@ ngx_http_ticket_admin_answer(ngx_http_ticket_ctx_t *ctx,
                                         NGX_HTTP_TICKET_DEFINE_PERSISTED)
          == 1);
 
-    if (ctx->request->method == NGX_HTTP_DELETE) {
-        result = NGX_HTTP_TICKET_RESULT_DELETED;
-
-    } else if (call->code == TICKET_CODE_CREATED) {
-        result = NGX_HTTP_TICKET_RESULT_CREATED;
-
-    } else {
-        result = NGX_HTTP_TICKET_RESULT_CHANGED;
-    }
+    result = ngx_http_ticket_admin_result(ctx, call);
 
     ngx_http_ticket_text_init(ctx, &text);
     ngx_http_ticket_status_full(&text, &ctx->ticket, &status);

@@ -123,6 +123,10 @@ void ngx_http_ticket_call_refused(ngx_http_ticket_ctx_t *ctx, ngx_int_t rc);
 void ngx_http_ticket_admin_name(ngx_http_ticket_ctx_t *ctx, const char *set,
     ngx_str_t *name, ngx_http_ticket_action_pt next);
 
+/* created, changed or deleted: what a call that defines came to */
+ngx_http_ticket_result_e ngx_http_ticket_admin_result(
+    ngx_http_ticket_ctx_t *ctx, ngx_http_ticket_call_t *call);
+
 /* where a list is to go on, and how long its page is */
 void ngx_http_ticket_list_cursor(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_call_t *call);

@@ -318,15 +318,7 @@ ngx_http_ticket_queue_admin_answer(ngx_http_ticket_ctx_t *ctx,
     ngx_http_ticket_text_t    text;
     ngx_http_ticket_result_e  result;
 
-    if (ctx->request->method == NGX_HTTP_DELETE) {
-        result = NGX_HTTP_TICKET_RESULT_DELETED;
-
-    } else if (call->code == TICKET_CODE_CREATED) {
-        result = NGX_HTTP_TICKET_RESULT_CREATED;
-
-    } else {
-        result = NGX_HTTP_TICKET_RESULT_CHANGED;
-    }
+    result = ngx_http_ticket_admin_result(ctx, call);
 
     ngx_http_ticket_text_init(ctx, &text);
     ngx_http_ticket_queue_describe(&text, &ctx->room, call->reply);

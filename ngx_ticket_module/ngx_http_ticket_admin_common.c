@@ -1,6 +1,6 @@
 
 /*
- * What the office makes is listed before it is there.
+ * What the offices of tickets and of waiting rooms share.
  */
 
 #include <ngx_config.h>
@@ -61,4 +61,17 @@ ngx_http_ticket_admin_named(ngx_http_ticket_call_t *call)
     }
 
     ngx_http_ticket_leave(c);
+}
+
+
+ngx_http_ticket_result_e
+ngx_http_ticket_admin_result(ngx_http_ticket_ctx_t *ctx,
+    ngx_http_ticket_call_t *call)
+{
+    if (ctx->request->method == NGX_HTTP_DELETE) {
+        return NGX_HTTP_TICKET_RESULT_DELETED;
+    }
+
+    return call->code == TICKET_CODE_CREATED ? NGX_HTTP_TICKET_RESULT_CREATED
+                                             : NGX_HTTP_TICKET_RESULT_CHANGED;
 }
