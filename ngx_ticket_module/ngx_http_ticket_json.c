@@ -203,6 +203,19 @@ ngx_http_ticket_json_uint(ngx_http_ticket_text_t *text, const char *key,
 
 
 void
+ngx_http_ticket_json_text(ngx_http_ticket_text_t *text, const char *key,
+    const ngx_str_t *value)
+{
+    if (value->len == 0) {
+        ngx_http_ticket_json_word(text, key, "null");
+        return;
+    }
+
+    ngx_http_ticket_json_str(text, key, value);
+}
+
+
+void
 ngx_http_ticket_json_number(ngx_http_ticket_text_t *text, const char *key,
     int64_t value)
 {

@@ -40,6 +40,9 @@ void ngx_http_ticket_json_str(ngx_http_ticket_text_t *text, const char *key,
     const ngx_str_t *value);
 void ngx_http_ticket_json_uint(ngx_http_ticket_text_t *text, const char *key,
     uint64_t value);
+/* null when it is empty */
+void ngx_http_ticket_json_text(ngx_http_ticket_text_t *text, const char *key,
+    const ngx_str_t *value);
 /* null when it is negative */
 void ngx_http_ticket_json_number(ngx_http_ticket_text_t *text, const char *key,
     int64_t value);

@@ -17,8 +17,6 @@ static int64_t ngx_http_ticket_queue_pair_int(redisReply *reply,
     const char *name);
 static void ngx_http_ticket_queue_pair_json(ngx_http_ticket_text_t *text,
     redisReply *reply, const char *name);
-static void ngx_http_ticket_queue_pair_text(ngx_http_ticket_text_t *text,
-    const char *key, ngx_str_t *value);
 static void ngx_http_ticket_queue_names(ngx_http_ticket_text_t *text,
     redisReply *reply);
 static void ngx_http_ticket_queue_seconds(ngx_http_ticket_text_t *text,
@@ -58,7 +56,7 @@ ngx_http_ticket_queue_describe(ngx_http_ticket_text_t *text, ngx_str_t *room,
     ngx_http_ticket_queue_counts(text, reply);
 
     ngx_http_ticket_queue_pair(reply, "changed_by", &value);
-    ngx_http_ticket_queue_pair_text(text, "changed_by", &value);
+    ngx_http_ticket_json_text(text, "changed_by", &value);
 
     ngx_http_ticket_json_time(text, "changed_at",
                           ngx_http_ticket_queue_pair_int(reply, "changed_at"));
@@ -117,19 +115,6 @@ ngx_http_ticket_queue_pair_json(ngx_http_ticket_text_t *text,
 {
     ngx_http_ticket_json_number(text, name,
                                 ngx_http_ticket_queue_pair_int(reply, name));
-}
-
-
-static void
-ngx_http_ticket_queue_pair_text(ngx_http_ticket_text_t *text, const char *key,
-    ngx_str_t *value)
-{
-    if (value->len == 0) {
-        ngx_http_ticket_json_word(text, key, "null");
-        return;
-    }
-
-    ngx_http_ticket_json_str(text, key, value);
 }
 
 
@@ -194,8 +179,8 @@ ngx_http_ticket_queue_draw(ngx_http_ticket_text_t *text, redisReply *reply)
     }
 
     ngx_http_ticket_json_open(text, "draw", '{');
-    ngx_http_ticket_queue_pair_text(text, "hash", &hash);
-    ngx_http_ticket_queue_pair_text(text, "seed", &seed);
+    ngx_http_ticket_json_text(text, "hash", &hash);
+    ngx_http_ticket_json_text(text, "seed", &seed);
     ngx_http_ticket_json_uint(text, "entries",
              (uint64_t) ngx_max(ngx_http_ticket_queue_pair_int(reply, "drawn"),
                                 0));

@@ -103,14 +103,7 @@ ngx_http_ticket_queue_draw(ngx_http_ticket_text_t *text,
     ngx_http_ticket_json_bool(text, "drawing", drawing);
     ngx_http_ticket_json_open(text, "draw", '{');
     ngx_http_ticket_json_str(text, "hash", &hash);
-
-    if (seed.len) {
-        ngx_http_ticket_json_str(text, "seed", &seed);
-
-    } else {
-        ngx_http_ticket_json_word(text, "seed", "null");
-    }
-
+    ngx_http_ticket_json_text(text, "seed", &seed);
     ngx_http_ticket_json_number(text, "entries", entries);
     ngx_http_ticket_json_close(text, '}');
 }

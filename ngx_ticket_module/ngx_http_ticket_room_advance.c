@@ -149,7 +149,7 @@ ngx_http_ticket_room_advanced(ngx_http_ticket_call_t *call)
 static ngx_int_t
 ngx_http_ticket_room_read(ngx_http_ticket_room_t *room, redisReply *reply)
 {
-    int64_t                     rate, draw;
+    int64_t                     draw;
     ngx_str_t                   state, tickets, *name;
     ngx_uint_t                  i;
     ngx_http_ticket_picture_t  *picture;
@@ -169,7 +169,7 @@ ngx_http_ticket_room_read(ngx_http_ticket_room_t *room, redisReply *reply)
     picture->left = ngx_http_ticket_advance_int(LEFT);
     picture->capacity = ngx_http_ticket_advance_int(CAPACITY);
     picture->pace = ngx_http_ticket_advance_int(PACE);
-    rate = ngx_http_ticket_advance_int(RATE);
+    picture->rate = ngx_http_ticket_advance_int(RATE);
     picture->lag = ngx_http_ticket_advance_int(LAG);
     picture->issued = ngx_http_ticket_advance_int(ISSUED);
     picture->used = ngx_http_ticket_advance_int(USED);
@@ -206,7 +206,6 @@ ngx_http_ticket_room_read(ngx_http_ticket_room_t *room, redisReply *reply)
     }
 
     picture->state = i;
-    picture->rate = rate;
     picture->draw = (ngx_http_ticket_draw_e) draw;
 
     picture->hash_len = ngx_http_ticket_room_hex(reply,
