@@ -11,12 +11,10 @@
 #include <mysqld_error.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
+#include "lock.h"
 #include "log.h"
 #include "measure.h"
 #include "migrate.h"
-
-#define LOCK "CONCAT('ticket-benchmark-', LEFT(SHA2(DATABASE(), 256), 32))"
 
 static const char drop[] =
     "DROP TABLE IF EXISTS " MEASURE_PURCHASES ", " MEASURE_PROGRESS;
@@ -48,14 +46,10 @@ prepare(struct db *db)
 static int
 take_lock(struct db *db)
 {
-    static const char get[] = "SELECT GET_LOCK(" LOCK ", 0)";
-    MYSQL_RES *res;
+    bool taken;
 
-    if (db_query(db, get, sizeof get - 1, &res) != DB_OK)
+    if (lock_take(db, "benchmark", 0, &taken) != DB_OK)
         return refused(db, "mysql");
-    MYSQL_ROW row = mysql_fetch_row(res);
-    bool taken = row != NULL && row[0] != NULL && strcmp(row[0], "1") == 0;
-    mysql_free_result(res);
     if (!taken)
         log_error("benchmark: another one is running");
     return taken ? EXIT_OK : EXIT_SERVER;

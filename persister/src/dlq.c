@@ -15,6 +15,7 @@
 #include <string.h>
 #include "db.h"
 #include "kafka_conf.h"
+#include "lock.h"
 #include "log.h"
 #include "metrics.h"
 #include "pause.h"
@@ -28,9 +29,6 @@
 #define TIMEOUT    "10000"      /* ms for one message; sessions live longer */
 #define LEAVE_MS   1000
 #define COUNT_MAX  1000000      /* more are not counted */
-
-/* a lock's name is the server's, not the database's, and has 64 bytes */
-#define LOCK "CONCAT('ticket-dlq-', LEFT(SHA2(DATABASE(), 256), 32))"
 
 /* a row on its way */
 struct letter {
@@ -247,16 +245,7 @@ publish(struct dlq *d)
 static void
 take_lock(struct dlq *d)
 {
-    static const char get[] = "SELECT GET_LOCK(" LOCK ", 0)";
-    MYSQL_RES *res;
-    MYSQL_ROW row;
-
-    if (db_query(&d->db, get, sizeof get - 1, &res) != DB_OK)
-        return;
-    d->locked = (row = mysql_fetch_row(res)) != NULL && row[0] != NULL
-        && strcmp(row[0], "1") == 0;
-    mysql_free_result(res);
-    if (d->locked)
+    if (lock_take(&d->db, "dlq", 0, &d->locked) == DB_OK && d->locked)
         log_info("dlq: dead letters are published by this process");
 }
 

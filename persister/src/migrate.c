@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lock.h"
 #include "log.h"
 
 struct migration {
@@ -31,9 +32,7 @@ static const char make_record[] =
 static const char read_record[] =
     "SELECT version, name, checksum FROM schema_migrations ORDER BY version";
 
-/* The name of a lock is the server's, not the database's: 64 bytes at most.
-   MySQL 9 has no MD5() any more. */
-#define LOCK "CONCAT('ticket-migrate-', LEFT(SHA2(DATABASE(), 256), 32))"
+#define LOCK_SECONDS 10
 
 /* what one row of the record says about our migrations */
 static enum migrated
@@ -111,14 +110,10 @@ run_all(struct db *db)
 static bool
 take_lock(struct db *db)
 {
-    static const char get[] = "SELECT GET_LOCK(" LOCK ", 10)";
-    MYSQL_RES *res;
+    bool taken;
 
-    if (db_query(db, get, sizeof get - 1, &res) != DB_OK)
+    if (lock_take(db, "migrate", LOCK_SECONDS, &taken) != DB_OK)
         return false;
-    MYSQL_ROW row = mysql_fetch_row(res);
-    bool taken = row != NULL && row[0] != NULL && strcmp(row[0], "1") == 0;
-    mysql_free_result(res);
     if (!taken)
         snprintf(db->message, sizeof db->message,
             "another ticket-persister is migrating");
@@ -135,7 +130,7 @@ migrate(struct db *db)
     if (take_lock(db)) {
         result = run_all(db);
         if (db->mysql != NULL && result == MIGRATED)
-            db_execf(db, NULL, "DO RELEASE_LOCK(" LOCK ")");
+            lock_release(db, "migrate");
     }
     if (result == MIGRATE_LATER)
         log_warn("migrate: not now: %s", db->message);
